@@ -1,0 +1,43 @@
+/*
+ * buf: bytes in a row that grow up to a maximum.
+ *
+ * Linear on purpose: consuming moves the start, and room is made by moving what is left to the
+ * front, so there is no wrap to get wrong. The maximum is given at init and is never exceeded;
+ * an append that would is refused whole.
+ */
+#ifndef INTERIM_BASE_BUF_H
+#define INTERIM_BASE_BUF_H
+
+#include "base/slice.h"
+
+struct buf {
+    char *data;   /* NULL while nothing was ever held, and after buf_free and buf_trim */
+    size_t start; /* of the bytes held */
+    size_t end;   /* one past them */
+    size_t size;  /* of `data` */
+    size_t max;   /* of the bytes held */
+};
+
+void buf_init(struct buf *b, size_t max); /* allocates nothing */
+void buf_free(struct buf *b);             /* as after buf_init; the maximum stays */
+
+size_t buf_len(const struct buf *b);
+struct slice buf_slice(const struct buf *b); /* borrowed until the next call that adds or frees */
+size_t buf_space(const struct buf *b);       /* how many more bytes it may hold */
+
+/* At least `want` writable bytes behind those held, or NULL: over the maximum, or no memory. */
+char *buf_room(struct buf *b, size_t want);
+void buf_commit(struct buf *b, size_t n); /* `n` bytes of that room were written */
+
+/* Each appends all of it or nothing; false when nothing was: over the maximum, or no memory. */
+bool buf_append(struct buf *b, const void *bytes, size_t n);
+bool buf_append_slice(struct buf *b, struct slice s);
+bool buf_append_string(struct buf *b, const char *string);
+bool buf_append_number(struct buf *b, uint64_t n); /* in decimal */
+bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void buf_consume(struct buf *b, size_t n); /* drops the first `n`, which must be held */
+void buf_clear(struct buf *b);             /* drops all, keeps the memory */
+void buf_trim(struct buf *b);              /* gives the memory back if nothing is held */
+
+#endif

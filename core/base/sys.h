@@ -1,0 +1,35 @@
+/*
+ * sys: the one door to the kernel, the clock and the heap.
+ *
+ * Every call that can fail at run time goes through here and nowhere else, so that a test can link
+ * another implementation of this file that fails the k-th call, shortens reads and writes, or runs
+ * a clock of its own. Nothing here interprets: errors are errno, as the kernel gave them, except
+ * that EINTR is retried.
+ */
+#ifndef INTERIM_BASE_SYS_H
+#define INTERIM_BASE_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+void *sys_malloc(size_t n);
+void *sys_calloc(size_t n, size_t size);
+void *sys_realloc(void *p, size_t n);
+void sys_free(void *p); /* NULL is fine */
+
+double sys_monotonic(void); /* seconds since some fixed point; never goes back */
+double sys_realtime(void);  /* seconds since 1970, for log lines only */
+
+/* Sockets made here are non-blocking and close-on-exec. */
+int sys_socket(int domain, int type);
+int sys_accept(int fd, struct sockaddr *addr, socklen_t *len);
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t sys_recv(int fd, void *bytes, size_t n);
+ssize_t sys_writev(int fd, const struct iovec *iov, int count); /* never raises SIGPIPE on sockets */
+int sys_shutdown_write(int fd);
+int sys_close(int fd);
+
+#endif
