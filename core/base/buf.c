@@ -1,0 +1,171 @@
+/*
+ * buf: owns one block of memory and the bytes in it. Promises that the bytes held never exceed the
+ * maximum given at init, and that a refused append changes nothing.
+ */
+#include "base/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sys.h"
+
+#define SIZE_MIN ((size_t)512)
+
+void buf_init(struct buf *b, size_t max)
+{
+    *b = (struct buf){.max = max};
+}
+
+void buf_free(struct buf *b)
+{
+    sys_free(b->data);
+    buf_init(b, b->max);
+}
+
+size_t buf_len(const struct buf *b)
+{
+    return b->end - b->start;
+}
+
+struct slice buf_slice(const struct buf *b)
+{
+    return b->data ? slice_of(b->data + b->start, buf_len(b)) : slice_of(NULL, 0);
+}
+
+size_t buf_space(const struct buf *b)
+{
+    return b->max - buf_len(b);
+}
+
+/* A size that holds `need` bytes: doubled from the present one, so that growing byte by byte
+ * copies each byte a bounded number of times. */
+static size_t size_for(const struct buf *b, size_t need)
+{
+    size_t size = b->size > SIZE_MIN ? b->size : SIZE_MIN;
+    while (size < need && size <= b->max / 2)
+        size *= 2;
+    if (size < need || size > b->max)
+        size = b->max;
+    return size;
+}
+
+static bool buf_grow(struct buf *b, size_t need)
+{
+    size_t len = buf_len(b);
+    size_t size = size_for(b, need);
+    char *data = sys_malloc(size);
+    if (!data)
+        return false;
+    if (len > 0)
+        memcpy(data, b->data + b->start, len);
+    sys_free(b->data);
+    b->data = data;
+    b->size = size;
+    b->start = 0;
+    b->end = len;
+    return true;
+}
+
+char *buf_room(struct buf *b, size_t want)
+{
+    size_t len = buf_len(b);
+    if (want > buf_space(b))
+        return NULL;
+    if (!b->data || b->size - len < want) {
+        if (!buf_grow(b, len + want))
+            return NULL;
+    } else if (b->size - b->end < want) {
+        memmove(b->data, b->data + b->start, len);
+        b->start = 0;
+        b->end = len;
+    }
+    return b->data + b->end;
+}
+
+void buf_commit(struct buf *b, size_t n)
+{
+    assert(n <= b->size - b->end);
+    b->end += n;
+}
+
+bool buf_append(struct buf *b, const void *bytes, size_t n)
+{
+    if (n == 0)
+        return true;
+    char *room = buf_room(b, n);
+    if (!room)
+        return false;
+    memcpy(room, bytes, n);
+    buf_commit(b, n);
+    return true;
+}
+
+bool buf_append_slice(struct buf *b, struct slice s)
+{
+    return buf_append(b, s.at, s.len);
+}
+
+bool buf_append_string(struct buf *b, const char *string)
+{
+    return buf_append(b, string, strlen(string));
+}
+
+bool buf_append_number(struct buf *b, uint64_t n)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return buf_append(b, digits + at, sizeof digits - at);
+}
+
+/* The text goes through a string of its own: vsnprintf wants a byte for its NUL, which must not
+ * count against the maximum. */
+bool buf_printf(struct buf *b, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (len < 0)
+        return false;
+    size_t n = (size_t)len;
+    if (n < sizeof text)
+        return buf_append(b, text, n);
+    if (n > buf_space(b))
+        return false;
+
+    char *long_text = sys_malloc(n + 1);
+    if (!long_text)
+        return false;
+    va_start(args, format);
+    vsnprintf(long_text, n + 1, format, args);
+    va_end(args);
+    bool done = buf_append(b, long_text, n);
+    sys_free(long_text);
+    return done;
+}
+
+void buf_consume(struct buf *b, size_t n)
+{
+    assert(n <= buf_len(b));
+    b->start += n;
+    if (b->start == b->end)
+        buf_clear(b);
+}
+
+void buf_clear(struct buf *b)
+{
+    b->start = b->end = 0;
+}
+
+void buf_trim(struct buf *b)
+{
+    if (buf_len(b) == 0)
+        buf_free(b);
+}
