@@ -1,0 +1,317 @@
+/*
+ * conn: a socket, its watcher and its waiting output.
+ *
+ * Promises that `drained` follows every time output had to wait, that `failed` comes once and from
+ * the loop, and that no callback comes after conn_close. What reads from it next is the owner:
+ * proxy/client, proxy/origin, net/tunnel or net/pool.
+ */
+#include "net/conn.h"
+
+#include "base/sys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#define CONN_MAGIC 0xc0441u
+
+static void update_interest(struct conn *c)
+{
+    int want = 0;
+
+    if (c->fd < 0)
+        return;
+    if (c->reading && !c->connecting)
+        want |= EV_READ;
+    if (c->connecting || buf_len(&c->out) > 0)
+        want |= EV_WRITE;
+    if (want != (c->io.events & (EV_READ | EV_WRITE)) || (want != 0) != ev_is_active(&c->io)) {
+        ev_io_stop(c->net->loop, &c->io);
+        ev_io_set(&c->io, c->fd, want);
+        if (want != 0)
+            ev_io_start(c->net->loop, &c->io);
+    }
+    /* Stopping a watcher forgets what is pending on it: the news of a failed write is renewed. */
+    if (c->write_failed && !c->told)
+        ev_feed_event(c->net->loop, &c->io, EV_CUSTOM);
+}
+
+static void fail_writing(struct conn *c, int error)
+{
+    if (c->write_failed)
+        return;
+    c->write_failed = true;
+    c->error = error;
+    buf_free(&c->out);
+    update_interest(c);
+}
+
+static void hold(struct conn *c, const char *at, size_t len)
+{
+    if (!c->write_failed && !buf_append(&c->out, at, len))
+        fail_writing(c, ENOMEM);
+}
+
+/* Sends waiting output. True when none is left. */
+static bool send_waiting(struct conn *c)
+{
+    struct slice waiting = buf_slice(&c->out);
+    struct iovec iov = {(void *)(uintptr_t)waiting.at, waiting.len};
+    size_t sent;
+    enum io io = c->transport->write(c, &iov, 1, &sent);
+
+    if (io == IO_ERR) {
+        fail_writing(c, errno);
+        return false;
+    }
+    if (sent > 0) {
+        buf_consume(&c->out, sent);
+        c->last_write = c->net->now;
+    }
+    buf_trim(&c->out);
+    return buf_len(&c->out) == 0;
+}
+
+static void on_connected(struct conn *c)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    c->connecting = false;
+    update_interest(c);
+    c->events->connected(c, error);
+}
+
+static void on_event(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct conn *c = w->data;
+    (void)loop;
+    assert(c->magic == CONN_MAGIC);
+
+    if (c->fd < 0)
+        return;
+    if (c->connecting) {
+        if (events & EV_WRITE)
+            on_connected(c);
+        return;
+    }
+    if ((events & EV_WRITE) && buf_len(&c->out) > 0 && send_waiting(c)) {
+        update_interest(c);
+        c->events->drained(c);
+    }
+    if (c->fd >= 0 && c->write_failed && !c->told) {
+        c->told = true;
+        c->events->failed(c);
+    }
+    if (c->fd >= 0 && (events & EV_READ) && c->reading)
+        c->events->readable(c);
+}
+
+void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events,
+               void *owner)
+{
+    memset(c, 0, sizeof *c);
+    c->magic = CONN_MAGIC;
+    c->fd = fd;
+    c->net = net;
+    c->transport = &transport_plain;
+    c->events = events;
+    c->owner = owner;
+    buf_init(&c->out, CONN_OUT_MAX);
+    ev_io_init(&c->io, on_event, fd, 0);
+    c->io.data = c;
+}
+
+bool conn_connect(struct conn *c, struct net *net, const struct addr *to,
+                  const struct conn_events *events, void *owner)
+{
+    int family = to->to.any.sa_family;
+    int fd = sys_socket(family, SOCK_STREAM);
+    int on = 1;
+
+    if (fd < 0)
+        return false;
+    if (family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+        sys_close(fd);
+        return false;
+    }
+    /* A unix socket whose queue is full says EAGAIN and never becomes writable: an error. */
+    if (sys_connect(fd, &to->to.any, to->len) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+        sys_close(fd);
+        errno = error;
+        return false;
+    }
+    conn_open(c, net, fd, events, owner);
+    c->connecting = true;
+    update_interest(c);
+    return true;
+}
+
+void conn_own(struct conn *c, const struct conn_events *events, void *owner)
+{
+    c->events = events;
+    c->owner = owner;
+}
+
+void conn_close(struct conn *c)
+{
+    if (c->fd < 0)
+        return;
+    if (c->net->gathering == c)
+        net_flush(c->net);
+    ev_io_stop(c->net->loop, &c->io);
+    sys_close(c->fd);
+    c->fd = -1;
+    buf_free(&c->out);
+}
+
+void conn_reset(struct conn *c)
+{
+    struct linger now = {1, 0};
+
+    if (c->fd < 0)
+        return;
+    if (c->net->gathering == c)
+        net_flush(c->net);
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    conn_close(c);
+}
+
+void conn_end(struct conn *c)
+{
+    if (c->fd < 0)
+        return;
+    if (c->net->gathering == c)
+        net_flush(c->net);
+    sys_shutdown_write(c->fd);
+}
+
+void conn_read_on(struct conn *c)
+{
+    c->reading = true;
+    update_interest(c);
+}
+
+void conn_read_off(struct conn *c)
+{
+    c->reading = false;
+    update_interest(c);
+}
+
+enum io conn_read(struct conn *c, struct slice *bytes)
+{
+    size_t got;
+    enum io io;
+
+    net_flush(c->net);
+    io = c->transport->read(c, c->net->read_buffer, NET_READ_SIZE, &got);
+    *bytes = slice_of(c->net->read_buffer, got);
+    return io;
+}
+
+enum io conn_read_into(struct conn *c, struct buf *into)
+{
+    size_t space = buf_space(into);
+    size_t want = space < NET_READ_SIZE ? space : NET_READ_SIZE;
+    size_t got;
+    char *room;
+    enum io io;
+
+    net_flush(c->net);
+    if (want == 0)
+        return IO_AGAIN;
+    room = buf_room(into, want);
+    if (room == NULL) {
+        errno = ENOMEM;
+        return IO_ERR;
+    }
+    io = c->transport->read(c, room, want, &got);
+    buf_commit(into, got);
+    return io;
+}
+
+static bool may_put(struct conn *c, struct slice bytes)
+{
+    struct net *net = c->net;
+
+    if (bytes.len == 0 || c->fd < 0 || c->write_failed)
+        return false;
+    if (net->gathering != c || net->piece_count == NET_PIECES)
+        net_flush(net);
+    if (buf_len(&c->out) > 0) {
+        hold(c, bytes.at, bytes.len);
+        return false;
+    }
+    net->gathering = c;
+    return true;
+}
+
+void conn_put(struct conn *c, struct slice bytes)
+{
+    if (may_put(c, bytes))
+        c->net->pieces[c->net->piece_count++] = (struct net_piece){bytes.at, 0, bytes.len};
+}
+
+void conn_put_copy(struct conn *c, struct slice bytes)
+{
+    struct net *net = c->net;
+    struct net_piece *last;
+
+    if (!may_put(c, bytes))
+        return;
+    if (bytes.len > NET_SCRATCH_SIZE - net->scratch_used) {
+        /* Too much to keep aside: what came before goes first, then this directly. */
+        conn_put(c, bytes);
+        net_flush(net);
+        return;
+    }
+    memcpy(net->scratch + net->scratch_used, bytes.at, bytes.len);
+    last = net->piece_count > 0 ? &net->pieces[net->piece_count - 1] : NULL;
+    if (last != NULL && last->at == NULL)
+        last->len += bytes.len;
+    else
+        net->pieces[net->piece_count++] = (struct net_piece){NULL, net->scratch_used, bytes.len};
+    net->scratch_used += bytes.len;
+}
+
+bool conn_is_blocked(struct conn *c)
+{
+    if (c->net->gathering == c)
+        net_flush(c->net);
+    return buf_len(&c->out) > 0;
+}
+
+void net_flush(struct net *net)
+{
+    struct conn *c = net->gathering;
+    struct iovec iov[NET_PIECES];
+    size_t sent;
+    enum io io;
+
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < net->piece_count; i++) {
+        const struct net_piece *p = &net->pieces[i];
+        const char *at = p->at != NULL ? p->at : net->scratch + p->offset;
+        iov[i] = (struct iovec){(void *)(uintptr_t)at, p->len};
+    }
+    io = c->transport->write(c, iov, (int)net->piece_count, &sent);
+    if (io == IO_ERR)
+        fail_writing(c, errno);
+    else if (sent > 0)
+        c->last_write = net->now;
+    for (size_t i = 0; i < net->piece_count && !c->write_failed; i++) {
+        size_t gone = sent < iov[i].iov_len ? sent : iov[i].iov_len;
+        sent -= gone;
+        if (gone < iov[i].iov_len)
+            hold(c, (const char *)iov[i].iov_base + gone, iov[i].iov_len - gone);
+    }
+    net->gathering = NULL;
+    net->piece_count = 0;
+    net->scratch_used = 0;
+    update_interest(c);
+}

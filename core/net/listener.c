@@ -1,0 +1,93 @@
+/*
+ * listener: accepts clients, and rests when the process has no descriptor left for one: with a
+ * level-triggered loop it would spin otherwise. A connection that waits meanwhile stays in the
+ * kernel's queue.
+ *
+ * Next on a request's way: proxy/client.
+ */
+#include "net/listener.h"
+
+#include "base/sys.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+
+#define ACCEPTS_PER_TURN 16
+#define PAUSE_SECONDS    0.1
+
+/* Errors of the one connection that was being accepted: accept(2) says to go on with the next. */
+static bool is_about_one(int error)
+{
+    return error == ECONNABORTED || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT ||
+           error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH || error == EOPNOTSUPP ||
+           error == ENETUNREACH || error == EPERM;
+}
+
+/* True if one was accepted or lost; false if there is none, or none can be had now. */
+static bool accept_one(struct listener *l)
+{
+    struct addr peer;
+    int fd;
+
+    peer.len = sizeof peer.to;
+    fd = sys_accept(l->fd, &peer.to.any, &peer.len);
+    if (fd >= 0) {
+        l->accepted(l, fd, &peer);
+        return true;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return false;
+    if (is_about_one(errno))
+        return true;
+    ev_io_stop(l->net->loop, &l->io);
+    deadline_set(&l->pause, PAUSE_SECONDS);
+    l->paused(l, errno);
+    return false;
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct listener *l = w->data;
+    (void)loop;
+    (void)events;
+
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++)
+        if (!accept_one(l))
+            return;
+}
+
+static void on_pause_over(struct deadline *d, void *owner)
+{
+    struct listener *l = owner;
+    (void)d;
+    ev_io_start(l->net->loop, &l->io);
+}
+
+void listener_open(struct listener *l, struct net *net, int fd)
+{
+    int on = 1;
+
+    l->net = net;
+    l->fd = fd;
+    /* Accepted sockets inherit it: interim responses are small writes that must not wait. On a unix
+     * socket there is nothing to set. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    deadline_init(&l->pause, net, on_pause_over, l);
+    ev_io_init(&l->io, on_readable, fd, EV_READ);
+    l->io.data = l;
+    ev_io_start(net->loop, &l->io);
+}
+
+void listener_drain(struct listener *l)
+{
+    listener_stop(l);
+    while (accept_one(l))
+        continue;
+    listener_stop(l);
+}
+
+void listener_stop(struct listener *l)
+{
+    ev_io_stop(l->net->loop, &l->io);
+    deadline_stop(&l->pause);
+}

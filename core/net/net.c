@@ -1,0 +1,83 @@
+/*
+ * net: gathers output and sends it, keeps the clock, reaps what is over.
+ *
+ * Promises that gathered output leaves before the buffer it borrows from is read into again, and
+ * that whatever was doomed is freed outside every callback.
+ */
+#include "net/net.h"
+
+#include "base/sys.h"
+#include "net/conn.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void reap(struct net *net)
+{
+    while (!list_is_empty(&net->doomed)) {
+        struct doom *d = LIST_OWNER(net->doomed.next, struct doom, node);
+        list_remove(&d->node);
+        d->reap(d);
+    }
+}
+
+static void before_sleep(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    struct net *net = w->data;
+    (void)loop;
+    (void)events;
+    net_flush(net);
+    reap(net);
+}
+
+static void after_sleep(struct ev_loop *loop, ev_check *w, int events)
+{
+    struct net *net = w->data;
+    (void)loop;
+    (void)events;
+    net->now = sys_monotonic();
+}
+
+bool net_init(struct net *net, struct ev_loop *loop)
+{
+    memset(net, 0, sizeof *net);
+    net->loop = loop;
+    net->now = sys_monotonic();
+    list_init(&net->doomed);
+    net->read_buffer = sys_malloc(NET_READ_SIZE);
+    net->scratch = sys_malloc(NET_SCRATCH_SIZE);
+    buf_init(&net->head, 4u << 20);
+    if (net->read_buffer == NULL || net->scratch == NULL) {
+        sys_free(net->read_buffer);
+        sys_free(net->scratch);
+        return false;
+    }
+    ev_prepare_init(&net->prepare, before_sleep);
+    net->prepare.data = net;
+    ev_prepare_start(loop, &net->prepare);
+    ev_check_init(&net->check, after_sleep);
+    /* The clock must be right before any other callback of the turn. */
+    ev_set_priority(&net->check, EV_MAXPRI);
+    net->check.data = net;
+    ev_check_start(loop, &net->check);
+    return true;
+}
+
+void net_free(struct net *net)
+{
+    net_flush(net);
+    reap(net);
+    ev_prepare_stop(net->loop, &net->prepare);
+    ev_check_stop(net->loop, &net->check);
+    sys_free(net->read_buffer);
+    sys_free(net->scratch);
+    buf_free(&net->head);
+}
+
+void net_doom(struct net *net, struct doom *d, void (*reap_it)(struct doom *d))
+{
+    if (d->reap != NULL)
+        return;
+    d->reap = reap_it;
+    list_push_back(&net->doomed, &d->node);
+}

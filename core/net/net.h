@@ -1,0 +1,62 @@
+/*
+ * net: what all connections of one worker share.
+ *
+ * One read buffer, one list of output gathered for one connection, the clock, and the queue of
+ * objects that wait to be freed. A connection therefore owns memory only while its peer is slow.
+ *
+ * Output is gathered, not written: conn_put notes what to send, and net_flush sends it with one
+ * system call, at the latest before the next read (which reuses the buffer the output may point
+ * into) and before the loop sleeps. Head and first body bytes leave in one write that way.
+ */
+#ifndef INTERIM_NET_NET_H
+#define INTERIM_NET_NET_H
+
+#include "base/buf.h"
+#include "base/list.h"
+
+#include <ev.h>
+
+#define NET_READ_SIZE    65536 /* one read, and so one turn of a relay */
+#define NET_PIECES       64    /* of gathered output */
+#define NET_SCRATCH_SIZE 32768 /* copied output; more is written in several calls */
+
+struct conn;
+
+/* Something that is over, and is freed before the loop sleeps: nothing dies inside its own call. */
+struct doom {
+    struct list node;
+    void (*reap)(struct doom *d);
+};
+
+/* A piece of gathered output: borrowed, or (at == NULL) copied to `offset` in the scratch. */
+struct net_piece {
+    const char *at;
+    size_t offset;
+    size_t len;
+};
+
+struct net {
+    struct ev_loop *loop;
+    double now;        /* monotonic seconds, read after every sleep */
+    char *read_buffer; /* NET_READ_SIZE bytes */
+    char *scratch;     /* NET_SCRATCH_SIZE bytes */
+    size_t scratch_used;
+    struct buf head;        /* where a head is written before it is put */
+    struct conn *gathering; /* whose output is gathered; NULL: nobody's */
+    struct net_piece pieces[NET_PIECES];
+    size_t piece_count;
+    struct list doomed;
+    ev_prepare prepare;
+    ev_check check;
+};
+
+bool net_init(struct net *net, struct ev_loop *loop); /* false: no memory */
+void net_free(struct net *net);                       /* reaps what is doomed */
+
+/* Sends what was gathered. A connection that fails is told from the loop, never from in here. */
+void net_flush(struct net *net);
+
+/* Queues `d` to be reaped once. A second call for the same does nothing. */
+void net_doom(struct net *net, struct doom *d, void (*reap)(struct doom *d));
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * tunnel: two connections whose bytes are each other's, until both directions ended.
+ *
+ * Each direction is a relay: it reads only while the other side has taken what came before. An end
+ * is handed on as an end once everything before it was taken; a reset as a reset.
+ */
+#ifndef INTERIM_NET_TUNNEL_H
+#define INTERIM_NET_TUNNEL_H
+
+#include "net/conn.h"
+#include "net/deadline.h"
+#include "net/relay.h"
+
+enum tunnel_end {
+    TUNNEL_FINISHED, /* both sides ended */
+    TUNNEL_RESET,    /* one side was reset, and so was the other */
+    TUNNEL_IDLE      /* no byte for too long */
+};
+
+struct tunnel {
+    struct relay relay[2]; /* 0: from the client, 1: from the origin */
+    struct deadline idle;
+    double patience;
+    double last; /* byte read, either way */
+    void (*over)(struct tunnel *t, enum tunnel_end end);
+    void *owner;
+};
+
+/*
+ * Takes over both connections' events, not their memory. `early_client` and `early_origin` are
+ * bytes already read from them, to be passed on first. `over` is called once, from the loop, after
+ * which both connections are closed.
+ */
+void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
+                 struct slice early_client, struct slice early_origin, double patience,
+                 void (*over)(struct tunnel *t, enum tunnel_end end), void *owner);
+
+/* Closes both sides without a call to `over`. */
+void tunnel_abort(struct tunnel *t);
+
+#endif
