@@ -44,6 +44,8 @@ struct policy_trouble {
     uint64_t bytes_sent;   /* of the request body, to the origin */
 };
 
+#define POLICY_INTERIM_CODES 16 /* codes kept per exchange, for logs */
+
 /* What the `log` hook and the access log are told once the exchange is over. */
 struct policy_result {
     int status;               /* final one sent to the client; 0: none was */
@@ -53,7 +55,7 @@ struct policy_result {
     const char *address;      /* of the origin; "" */
     const char *expect;       /* "", "forward", "continue", "refused" … */
     const char *upgrade;      /* "", the protocol switched to, or "refused", "declined" */
-    const int *interims;      /* codes forwarded, in order, the first INTERIM_CODES of them */
+    const int *interims;      /* codes forwarded, in order; the first POLICY_INTERIM_CODES */
     size_t interim_count;     /* forwarded in all */
     uint64_t bytes_in;        /* request body bytes received */
     uint64_t bytes_out;       /* response body bytes sent */

@@ -1,0 +1,65 @@
+/*
+ * generation: counts who still runs under it, and ends when nobody does.
+ */
+#include "proxy/generation.h"
+
+#include "base/sys.h"
+
+static void close_upstreams(struct generation *g)
+{
+    for (size_t i = 0; i < g->settings->upstream_count; i++)
+        upstream_close(&g->upstreams[i]);
+}
+
+static void reap_generation(struct doom *d)
+{
+    struct generation *g = LIST_OWNER(d, struct generation, doom);
+    void (*gone)(void *) = g->gone;
+    void *arg = g->arg;
+
+    close_upstreams(g);
+    if (g->policy != NULL)
+        g->policy->ops->free(g->policy);
+    sys_free(g);
+    if (gone != NULL)
+        gone(arg);
+}
+
+struct generation *generation_new(struct net *net, const struct settings *settings,
+                                  struct policy *policy, uint64_t number, struct stats *stats,
+                                  void (*gone)(void *arg), void *arg)
+{
+    struct generation *g = sys_calloc(1, sizeof *g);
+
+    if (g == NULL)
+        return NULL;
+    g->net = net;
+    g->settings = settings;
+    g->policy = policy;
+    g->number = number;
+    g->holders = 1;
+    g->gone = gone;
+    g->arg = arg;
+    for (size_t i = 0; i < settings->upstream_count; i++) {
+        const struct settings_upstream *u = &settings->upstreams[i];
+        if (!upstream_init(&g->upstreams[i], net, &settings->addresses[u->first], u->count,
+                           u->balance == BALANCE_LEAST, settings->limits.upstream_idle,
+                           u->timeouts.upstream_idle, &stats->upstream_open)) {
+            close_upstreams(g);
+            sys_free(g);
+            return NULL;
+        }
+    }
+    return g;
+}
+
+void generation_hold(struct generation *g)
+{
+    g->holders++;
+}
+
+void generation_release(struct generation *g)
+{
+    if (--g->holders == 0)
+        net_doom(g->net, &g->doom, reap_generation);
+}

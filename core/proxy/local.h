@@ -1,0 +1,35 @@
+/*
+ * local: what the files of this layer share about one worker. Nobody else includes it.
+ */
+#ifndef INTERIM_PROXY_LOCAL_H
+#define INTERIM_PROXY_LOCAL_H
+
+#include "proxy/access.h"
+#include "proxy/generation.h"
+#include "proxy/proxy.h"
+
+struct proxy {
+    struct net net;
+    struct stats *stats;
+    struct access access;
+    struct generation *current;
+    struct list listeners;
+    struct list clients;
+    struct list exchanges; /* under way */
+    struct list spare;     /* exchanges to use again */
+    size_t spare_count;
+    uint64_t next_id;
+    char date[32]; /* IMF-fixdate of `date_second` */
+    int64_t date_second;
+    bool draining;
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+/* The time now for a Date field (RFC 9110 section 5.6.7); lives until the next call. */
+struct slice proxy_date(struct proxy *p);
+
+/* A client is gone: the last one ends a drain. */
+void proxy_client_closed(struct proxy *p);
+
+#endif
