@@ -1,0 +1,65 @@
+/*
+ * budget: how much a script may take: time on the CPU at a stretch, and memory in all.
+ *
+ * Time is watched by a count hook, so the JIT must be off (a compiled loop never calls it), and by
+ * whatever C function can be kept busy by its arguments, through budget_spend. Memory is capped by
+ * the allocator. Once either is used up, the hook fires at every instruction until the stretch is
+ * over: pcall can catch the error but not go on.
+ *
+ * One budget belongs to one Lua state, all its coroutines included; it is found from any of them.
+ */
+#ifndef INTERIM_LUA_BUDGET_H
+#define INTERIM_LUA_BUDGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <lua.h>
+
+struct budget {
+    size_t used;    /* bytes allocated */
+    size_t max;     /* of `used` while a script runs */
+    double seconds; /* on the CPU, at a stretch */
+    double started; /* thread CPU time at the first look in this stretch; negative: none yet */
+    time_t tick;    /* coarse clock at the last look, to know cheaply that none is due */
+    long tick_nanos;
+    unsigned steps;    /* spent since the last look */
+    bool running;      /* a script is running: only then does anything count */
+    bool watched;      /* the count hook is armed: false with the JIT on */
+    bool no_time;      /* used up in this stretch */
+    bool no_memory;    /* refused in this stretch */
+    const char *stack; /* where the C stack stood when the stretch began */
+};
+
+/* The allocator to give to lua_newstate, with the budget (max and seconds set) as its data. */
+void *budget_allocate(void *budget, void *block, size_t old_size, size_t new_size);
+
+/* The budget of a state opened with budget_allocate. */
+struct budget *budget_of(lua_State *L);
+
+/* Arms the count hook; budget_unwatch takes it away for good: for a policy that wants the JIT. */
+void budget_watch(lua_State *L);
+void budget_unwatch(lua_State *L);
+
+/* A stretch begins, a stretch is over. Neither allocates nor raises. */
+void budget_begin(lua_State *L);
+void budget_end(lua_State *L);
+
+/* True if the stretch used up its time or was refused memory. */
+bool budget_is_over(const struct budget *b);
+
+/*
+ * For a C function at work for a script: spends steps (a few nanoseconds each) and raises the
+ * budget's error when the stretch has used up its time. Cheap when that is far away.
+ */
+void budget_spend(lua_State *L, unsigned steps);
+
+/*
+ * Raises the budget's error if the stretch is over: called where a script could have caught it.
+ * Also raises if the C stack has grown too deep since the stretch began, which coroutines that
+ * resume coroutines can do.
+ */
+void budget_check(lua_State *L);
+
+#endif
