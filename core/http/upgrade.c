@@ -1,0 +1,153 @@
+/*
+ * upgrade: owns nothing; reads what a client offers and judges the 101 that answers it.
+ *
+ * Promises that a tunnel begins only after a 101 that switches to a protocol which was forwarded on
+ * this very request, and, for websocket, that proves to have seen the request's key.
+ *
+ * Next on a request's way: the policy's `upgrade` hook; after a checked 101, net/tunnel.
+ */
+#include "http/upgrade.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#define ACCEPT_LEN 28
+
+static const struct slice websocket = SLICE_INIT("websocket");
+
+/* protocol = token [ "/" token ] (RFC 9110 section 7.8). */
+static bool is_protocol(struct slice s)
+{
+    size_t slash = slice_find(s, '/');
+    if (!slice_is_token(slice_of(s.at, slash)))
+        return false;
+    return slash == s.len || slice_is_token(slice_skip(s, slash + 1));
+}
+
+static bool is_websocket(struct slice protocol)
+{
+    struct slice name = slice_of(protocol.at, slice_find(protocol, '/'));
+    return slice_equals_nocase(name, websocket);
+}
+
+/* Adds the members of one Upgrade field; false when one is malformed or there is no room. */
+static bool add_members(struct upgrade_offers *out, struct slice list)
+{
+    struct slice member;
+    while (slice_next_member(&list, &member)) {
+        if (!is_protocol(member) || out->count == UPGRADE_OFFERS_MAX)
+            return false;
+        out->protocol[out->count++] = member;
+    }
+    return true;
+}
+
+/* The protocols of all Upgrade fields; false when they are no valid list or an empty one. */
+static bool read_list(const struct head *head, struct upgrade_offers *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < head->count; i++) {
+        const struct field *f = &head->fields[i];
+        if (f->id == FIELD_UPGRADE && !add_members(out, f->value))
+            return false;
+    }
+    return out->count > 0;
+}
+
+/* RFC 6455 section 4.2.2. Empty `expected` (no memory to hash) matches nothing: it fails closed. */
+static bool accepts_key(const struct head *request, const struct head *response)
+{
+    const struct field *key = head_find(request, FIELD_SEC_WEBSOCKET_KEY);
+    const struct field *accept = head_find(response, FIELD_SEC_WEBSOCKET_ACCEPT);
+    if (key == NULL || accept == NULL || head_count(request, FIELD_SEC_WEBSOCKET_KEY) != 1 ||
+        head_count(response, FIELD_SEC_WEBSOCKET_ACCEPT) != 1)
+        return false;
+    char expected[ACCEPT_LEN + 1];
+    upgrade_accept_key(key->value, expected);
+    return expected[0] != '\0' && slice_equals(accept->value, slice_of_string(expected));
+}
+
+void upgrade_accept_key(struct slice key, char out[29])
+{
+    static const struct slice guid = SLICE_INIT("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool done = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1 &&
+                EVP_DigestUpdate(ctx, key.at, key.len) == 1 &&
+                EVP_DigestUpdate(ctx, guid.at, guid.len) == 1 &&
+                EVP_DigestFinal_ex(ctx, digest, &len) == 1;
+    EVP_MD_CTX_free(ctx);
+    out[0] = '\0';
+    if (done)
+        EVP_EncodeBlock((unsigned char *)out, digest, (int)len);
+}
+
+bool upgrade_offers_has(const struct upgrade_offers *offers, struct slice protocol)
+{
+    for (size_t i = 0; i < offers->count; i++)
+        if (slice_equals_nocase(offers->protocol[i], protocol))
+            return true;
+    return false;
+}
+
+void upgrade_read_offers(const struct head *head, struct framing framing,
+                         struct upgrade_offers *out)
+{
+    out->count = 0;
+    if (head->minor == 0 || framing_has_body(framing))
+        return;
+    if (!head_has_token(head, FIELD_CONNECTION, SLICE("upgrade")))
+        return;
+    if (!read_list(head, out))
+        out->count = 0;
+}
+
+void upgrade_default(const struct upgrade_offers *offered, struct upgrade_offers *out)
+{
+    bool has = upgrade_offers_has(offered, websocket);
+    out->count = 0;
+    if (has)
+        out->protocol[out->count++] = websocket;
+}
+
+struct slice upgrade_offers_value(const struct upgrade_offers *offers, struct arena *arena)
+{
+    struct slice none = {NULL, 0};
+    size_t room = 0;
+    for (size_t i = 0; i < offers->count; i++)
+        room += offers->protocol[i].len + 2;
+    if (room == 0)
+        return none;
+    char *at = arena_alloc(arena, room);
+    if (at == NULL)
+        return none;
+    size_t len = 0;
+    for (size_t i = 0; i < offers->count; i++) {
+        if (i > 0) {
+            at[len++] = ',';
+            at[len++] = ' ';
+        }
+        memcpy(at + len, offers->protocol[i].at, offers->protocol[i].len);
+        len += offers->protocol[i].len;
+    }
+    return slice_of(at, len);
+}
+
+struct fault upgrade_check(const struct head *request, const struct upgrade_offers *forwarded,
+                           const struct head *response, struct slice *protocol)
+{
+    struct upgrade_offers named;
+    if (!head_has_token(response, FIELD_CONNECTION, SLICE("upgrade")))
+        return fault_of(502, "101 without Connection: upgrade");
+    if (!read_list(response, &named))
+        return fault_of(502, "101 without a valid Upgrade field");
+    for (size_t i = 0; i < named.count; i++) {
+        if (!upgrade_offers_has(forwarded, named.protocol[i]))
+            return fault_of(502, "101 to a protocol that was not offered");
+        if (is_websocket(named.protocol[i]) && !accepts_key(request, response))
+            return fault_of(502, "101 whose Sec-WebSocket-Accept does not match the key");
+    }
+    *protocol = named.protocol[0];
+    return fault_none();
+}

@@ -1,0 +1,137 @@
+/*
+ * writer: owns the place in the buffer where a head began, and what its Connection nominates.
+ *
+ * Promises that a head is written whole or not at all, and that no list of nominations makes
+ * writing it slow.
+ *
+ * Next on a message's way: http/rewrite, which says what is written.
+ */
+#include "http/writer.h"
+
+/* Made anew for each hop, or not at all. */
+static const bool hop_by_hop[FIELD_COUNT] = {
+    [FIELD_CONNECTION] = true, [FIELD_HTTP2_SETTINGS] = true,    [FIELD_KEEP_ALIVE] = true,
+    [FIELD_UPGRADE] = true,    [FIELD_PROXY_CONNECTION] = true,  [FIELD_TE] = true,
+    [FIELD_TRAILER] = true,    [FIELD_TRANSFER_ENCODING] = true,
+};
+
+/* What frames, dates, authenticates or tells the way: a peer cannot have it removed by naming it.
+ */
+static const bool steadfast[FIELD_COUNT] = {
+    [FIELD_AUTHORIZATION] = true,
+    [FIELD_CONTENT_LENGTH] = true,
+    [FIELD_COOKIE] = true,
+    [FIELD_DATE] = true,
+    [FIELD_EXPECT] = true,
+    [FIELD_FORWARDED] = true,
+    [FIELD_HOST] = true,
+    [FIELD_PROXY_AUTHORIZATION] = true,
+    [FIELD_SET_COOKIE] = true,
+    [FIELD_VIA] = true,
+    [FIELD_X_FORWARDED_FOR] = true,
+    [FIELD_X_FORWARDED_HOST] = true,
+    [FIELD_X_FORWARDED_PROTO] = true,
+};
+
+static void put_name(struct writer *w, struct slice name)
+{
+    writer_put(w, name);
+    writer_put(w, SLICE(": "));
+}
+
+static void add_nominated(struct writer *w, struct slice list)
+{
+    struct slice name;
+    while (w->ok && slice_next_member(&list, &name)) {
+        if (w->nominated_count < WRITER_NOMINATED_MAX)
+            w->nominated[w->nominated_count++] = name;
+        else
+            w->ok = false;
+    }
+}
+
+static bool is_nominated(const struct writer *w, struct slice name)
+{
+    for (size_t i = 0; i < w->nominated_count; i++)
+        if (slice_equals_nocase(w->nominated[i], name))
+            return true;
+    return false;
+}
+
+void writer_begin(struct writer *w, struct buf *out, const struct head *h)
+{
+    w->out = out;
+    w->before = buf_len(out);
+    w->ok = true;
+    w->nominated_count = 0;
+    for (size_t i = 0; h != NULL && i < h->count; i++)
+        if (h->fields[i].id == FIELD_CONNECTION)
+            add_nominated(w, h->fields[i].value);
+}
+
+bool writer_finish(struct writer *w)
+{
+    if (!w->ok)
+        w->out->end = w->out->start + w->before;
+    return w->ok;
+}
+
+void writer_put(struct writer *w, struct slice s)
+{
+    w->ok = w->ok && buf_append_slice(w->out, s);
+}
+
+void writer_put_number(struct writer *w, uint64_t n)
+{
+    w->ok = w->ok && buf_append_number(w->out, n);
+}
+
+void writer_put_end(struct writer *w)
+{
+    writer_put(w, SLICE("\r\n"));
+}
+
+void writer_put_field(struct writer *w, struct slice name, struct slice value)
+{
+    put_name(w, name);
+    writer_put(w, value);
+    writer_put_end(w);
+}
+
+void writer_put_number_field(struct writer *w, struct slice name, uint64_t n)
+{
+    put_name(w, name);
+    writer_put_number(w, n);
+    writer_put_end(w);
+}
+
+void writer_put_member(struct writer_list *l, struct slice member)
+{
+    if (l->begun)
+        writer_put(l->w, SLICE(", "));
+    else
+        put_name(l->w, l->name);
+    writer_put(l->w, member);
+    l->begun = true;
+}
+
+void writer_end_list(struct writer_list *l)
+{
+    if (l->begun)
+        writer_put_end(l->w);
+}
+
+void writer_put_via(struct writer *w, unsigned received_minor, struct slice pseudonym)
+{
+    if (slice_is_empty(pseudonym))
+        return;
+    put_name(w, SLICE("Via"));
+    writer_put(w, received_minor == 0 ? SLICE("1.0 ") : SLICE("1.1 "));
+    writer_put(w, pseudonym);
+    writer_put_end(w);
+}
+
+bool writer_stays_on_hop(const struct writer *w, const struct field *f)
+{
+    return hop_by_hop[f->id] || (!steadfast[f->id] && is_nominated(w, f->name));
+}
