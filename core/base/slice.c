@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* tchar, RFC 9110 section 5.6.2. */
-static const bool token_bytes[256] = {
+const bool slice_token_bytes[256] = {
     ['!'] = true,         ['#'] = true,         ['$'] = true,         ['%'] = true, ['&'] = true,
     ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true, ['.'] = true,
     ['^'] = true,         ['_'] = true,         ['`'] = true,         ['|'] = true, ['~'] = true,
@@ -124,15 +124,10 @@ bool slice_to_number(struct slice s, uint64_t *value)
     return s.len > 0;
 }
 
-bool slice_is_token_byte(unsigned char c)
-{
-    return token_bytes[c];
-}
-
 bool slice_is_token(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (!token_bytes[(unsigned char)s.at[i]])
+        if (!slice_is_token_byte((unsigned char)s.at[i]))
             return false;
     }
     return s.len > 0;

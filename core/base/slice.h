@@ -55,7 +55,11 @@ bool slice_list_has(struct slice list, struct slice token);
 bool slice_to_number(struct slice s, uint64_t *value);
 
 /* A tchar of RFC 9110 section 5.6.2; a non-empty run of them. */
-bool slice_is_token_byte(unsigned char c);
+extern const bool slice_token_bytes[256];
+static inline bool slice_is_token_byte(unsigned char c)
+{
+    return slice_token_bytes[c];
+}
 bool slice_is_token(struct slice s);
 
 /* An ASCII letter in lower case, any other byte as it is. */

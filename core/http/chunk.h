@@ -15,6 +15,7 @@ struct chunk {
     unsigned char step;   /* chunk.c's own */
     unsigned char digits; /* of the size being read */
     unsigned extension;   /* bytes of the extension being read */
+    unsigned trailer;     /* bytes of the trailer section so far */
     uint64_t left;        /* data bytes left in this chunk, or the size being read */
     uint64_t data;        /* data bytes so far */
     uint64_t overhead;    /* all other bytes so far */

@@ -23,9 +23,9 @@ struct request {
 };
 
 /*
- * Reads a complete head: lint, http-parser, framing, target, Host, expectation, upgrade, the rules
- * about Connection's nominations and about Via loops of none. On a fault *out holds what could be
- * read so far (method, target may be empty), good for a log line only; `keep_alive` is then false.
+ * Reads a complete head: lint, http-parser, target, Host, framing, Connection's nominations,
+ * expectation, upgrade. On a fault *out holds what could be read so far (method, target may be
+ * empty), good for a log line only; `keep_alive` is then false.
  * `bytes` and `arena` must outlive *out.
  */
 struct fault request_read(struct request *out, struct arena *arena, struct slice bytes,
