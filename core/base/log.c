@@ -13,7 +13,7 @@
 
 #include "base/sys.h"
 
-#define TEXT_MAX 1024
+#define TEXT_MAX 2048
 
 static char speaker[32];
 static enum log_level least_level = LOG_INFO;
