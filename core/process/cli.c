@@ -1,0 +1,247 @@
+/*
+ * cli: reads the command line. Owns the words that it may hold and the help text that explains
+ * them, so that the two stand side by side. What comes out goes to main, which runs the command.
+ */
+#include "process/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char cli_help[] =
+    "interim - an HTTP proxy that forwards every interim response and asks Lua what to do\n"
+    "\n"
+    "Usage:\n"
+    "  interim [run] POLICY [--workers N] [--log-level LEVEL]\n"
+    "  interim --listen ADDRESS --upstream ADDRESS [--workers N] [--log-level LEVEL]\n"
+    "  interim check POLICY\n"
+    "\n"
+    "Commands:\n"
+    "  run POLICY     run in the foreground under a policy file; `run` may be left out\n"
+    "  check POLICY   load and check a policy file, then exit: 0 if it is good, 1 with the errors\n"
+    "  help           this text\n"
+    "\n"
+    "Options:\n"
+    "  --listen ADDRESS     without a policy: accept clients here; may be given several times\n"
+    "  --upstream ADDRESS   without a policy: pass requests on to here; several take turns\n"
+    "  --workers N          worker processes; otherwise what the policy says, or one per CPU\n"
+    "  --log-level LEVEL    debug, info, warning or error; otherwise info\n"
+    "  --version            print the version\n"
+    "  --help               print this text\n"
+    "\n"
+    "An ADDRESS is 127.0.0.1:8080, [::1]:8080, name:8080 or unix:/path; to listen, a port alone\n"
+    "means all addresses. The access log goes to standard output, all else to standard error.\n"
+    "\n"
+    "Signals, to the parent process:\n"
+    "  HUP    read the policy again: all workers switch to it, or none does\n"
+    "  TERM   stop accepting, finish what is under way, exit; a second one stops at once\n"
+    "  INT    stop at once\n"
+    "  USR1   log one line of counters, `stats {...}` (level info)\n"
+    "\n"
+    "Examples:\n"
+    "  interim --listen 127.0.0.1:8080 --upstream 127.0.0.1:9000\n"
+    "  interim check policy.lua && interim policy.lua\n"
+    "  interim run policy.lua --workers 2 --log-level debug\n"
+    "\n"
+    "Exit status: 0 after a stop that was asked for, 1 when starting or checking failed, 2 when\n"
+    "the command line was wrong.\n";
+
+/* How many single-letter changes lie between two words; words of 32 letters or more are far. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t m = strlen(a), n = strlen(b);
+    size_t row[32];
+    if (m >= 32 || n >= 32)
+        return 32;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+static bool refuse_word(char *message, const char *what, const char *word, const char *const *known)
+{
+    const char *nearest = NULL;
+    /* Up to a third of the word may be wrong; beyond that a guess would only mislead. */
+    size_t best = strlen(word) / 3 + 2;
+    for (; *known != NULL; known++) {
+        size_t d = distance(word, *known);
+        if (d < best) {
+            best = d;
+            nearest = *known;
+        }
+    }
+    int used = snprintf(message, CLI_MESSAGE_MAX, "unknown %s \"%.100s\"", what, word);
+    if (nearest != NULL)
+        snprintf(message + used, CLI_MESSAGE_MAX - (size_t)used, "; did you mean \"%s\"?", nearest);
+    return false;
+}
+
+static bool refuse(char *message, const char *text)
+{
+    snprintf(message, CLI_MESSAGE_MAX, "%s", text);
+    return false;
+}
+
+static bool read_workers(struct cli *cli, const char *value, char *message)
+{
+    uint64_t n;
+    if (!slice_to_number(slice_of_string(value), &n) || n < 1 || n > CLI_WORKERS_MAX) {
+        snprintf(message, CLI_MESSAGE_MAX, "--workers takes a number from 1 to %d, not \"%.100s\"",
+                 CLI_WORKERS_MAX, value);
+        return false;
+    }
+    cli->workers = (unsigned)n;
+    return true;
+}
+
+static bool read_log_level(struct cli *cli, const char *value, char *message)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error", NULL};
+    for (int i = 0; names[i] != NULL; i++) {
+        if (strcmp(names[i], value) == 0) {
+            cli->log_level = (enum log_level)i;
+            return true;
+        }
+    }
+    return refuse_word(message, "log level", value, names);
+}
+
+static bool read_option(struct cli *cli, const char *name, const char *value, char *message)
+{
+    if (strcmp(name, "--workers") == 0)
+        return read_workers(cli, value, message);
+    if (strcmp(name, "--log-level") == 0)
+        return read_log_level(cli, value, message);
+    if (strcmp(name, "--listen") == 0) {
+        if (cli->listen_count == SETTINGS_LISTENERS)
+            return refuse(message, "too many --listen");
+        cli->listen[cli->listen_count++] = value;
+    } else {
+        if (cli->upstream_count == SETTINGS_ADDRESSES)
+            return refuse(message, "too many --upstream");
+        cli->upstream[cli->upstream_count++] = value;
+    }
+    return true;
+}
+
+/* Reads argv[*i], an option, and its value, which may be the next argument. */
+static bool take_option(struct cli *cli, int argc, char *const argv[], int *i, char *message)
+{
+    static const char *const valued[] = {"--listen", "--upstream", "--workers", "--log-level",
+                                         NULL};
+    static const char *const known[] = {"--listen", "--upstream", "--workers", "--log-level",
+                                        "--help",   "--version",  NULL};
+    const char *arg = argv[*i];
+    if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+        cli->command = CLI_HELP;
+        return true;
+    }
+    if (strcmp(arg, "--version") == 0) {
+        cli->command = CLI_VERSION;
+        return true;
+    }
+    for (const char *const *name = valued; *name != NULL; name++) {
+        size_t len = strlen(*name);
+        if (strncmp(arg, *name, len) != 0)
+            continue;
+        if (arg[len] == '=')
+            return read_option(cli, *name, arg + len + 1, message);
+        if (arg[len] != '\0')
+            continue;
+        if (*i + 1 == argc) {
+            snprintf(message, CLI_MESSAGE_MAX, "%s needs a value", *name);
+            return false;
+        }
+        return read_option(cli, *name, argv[++*i], message);
+    }
+    return refuse_word(message, "option", arg, known);
+}
+
+/* The words that are no options: a command and a policy, or a policy alone. */
+static bool read_words(struct cli *cli, const char *const *words, size_t count, char *message)
+{
+    static const char *const commands[] = {"run", "check", "help", NULL};
+    if (count == 0)
+        return true;
+    const char *first = words[0];
+    if (strcmp(first, "help") == 0) {
+        cli->command = CLI_HELP;
+        return true;
+    }
+    bool check = strcmp(first, "check") == 0;
+    if (check || strcmp(first, "run") == 0) {
+        if (count < 2) {
+            snprintf(message, CLI_MESSAGE_MAX, "%s needs a policy file: interim %s policy.lua",
+                     first, first);
+            return false;
+        }
+        cli->command = check ? CLI_CHECK : CLI_RUN;
+        words++;
+        count--;
+    } else if (strpbrk(first, "./") == NULL) {
+        /* A file whose name looks like a command can be given as ./name. */
+        return refuse_word(message, "command", first, commands);
+    }
+    if (count > 1) {
+        snprintf(message, CLI_MESSAGE_MAX, "one policy file is enough: what is \"%.100s\"?",
+                 words[1]);
+        return false;
+    }
+    cli->policy = words[0];
+    return true;
+}
+
+static bool check_combination(const struct cli *cli, char *message)
+{
+    bool addressed = cli->listen_count != 0 || cli->upstream_count != 0;
+    if (cli->command == CLI_HELP || cli->command == CLI_VERSION)
+        return true;
+    if (cli->policy != NULL && addressed)
+        return refuse(message, "--listen and --upstream are for running without a policy file: "
+                               "write `listen` and `upstreams` there");
+    if (cli->command == CLI_CHECK && cli->workers != 0)
+        return refuse(message, "--workers is for running, not for check");
+    if (cli->policy != NULL)
+        return true;
+    if (!addressed)
+        return refuse(message, "a policy file is needed, or --listen and --upstream");
+    if (cli->listen_count == 0)
+        return refuse(message, "--listen is missing: where to accept clients");
+    if (cli->upstream_count == 0)
+        return refuse(message, "--upstream is missing: where to pass requests on to");
+    return true;
+}
+
+bool cli_parse(struct cli *out, int argc, char *const argv[], char message[CLI_MESSAGE_MAX])
+{
+    const char *words[3];
+    size_t count = 0;
+    bool options = true;
+    *out = (struct cli){.command = CLI_RUN, .log_level = LOG_INFO};
+    for (int i = 1; i < argc; i++) {
+        if (options && strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (options && argv[i][0] == '-') {
+            if (!take_option(out, argc, argv, &i, message))
+                return false;
+            /* Whoever asks for help gets it, whatever else the line holds. */
+            if (out->command != CLI_RUN)
+                return true;
+        } else if (count < 3) {
+            words[count++] = argv[i];
+        }
+    }
+    return read_words(out, words, count, message) && check_combination(out, message);
+}

@@ -1,0 +1,35 @@
+/*
+ * cli: what the command line asks for.
+ *
+ * A pure function from arguments to a struct: it opens no file, prints nothing and ends nothing.
+ */
+#ifndef INTERIM_PROCESS_CLI_H
+#define INTERIM_PROCESS_CLI_H
+
+#include "base/log.h"
+#include "proxy/settings.h"
+
+enum cli_command { CLI_RUN, CLI_CHECK, CLI_VERSION, CLI_HELP };
+
+/* All strings borrow from argv. */
+struct cli {
+    enum cli_command command;
+    const char *policy; /* NULL: run with the built-in defaults, by listen and upstream below */
+    const char *listen[SETTINGS_LISTENERS];
+    size_t listen_count;
+    const char *upstream[SETTINGS_ADDRESSES];
+    size_t upstream_count;
+    unsigned workers; /* 0: what the policy says */
+    enum log_level log_level;
+};
+
+#define CLI_WORKERS_MAX 256
+#define CLI_MESSAGE_MAX 256
+
+/* False when the arguments make no sense; `message` says why and, where it can, what was meant. */
+bool cli_parse(struct cli *out, int argc, char *const argv[], char message[CLI_MESSAGE_MAX]);
+
+/* What `interim --help` prints. */
+extern const char cli_help[];
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * harden: drops privileges. Owns the order in which that is done and the proof that it was.
+ */
+#include "process/harden.h"
+
+#include "base/log.h"
+#include "process/child.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* The leak checker of a sanitizer build attaches to its own process as a tracer does. */
+#ifdef __SANITIZE_ADDRESS__
+#define HARDEN_DUMPABLE 1
+#else
+#define HARDEN_DUMPABLE 0
+#endif
+
+static const char *user_or_default(const char *user)
+{
+    return user[0] != '\0' ? user : "nobody";
+}
+
+static bool find_user(const char *user, uid_t *uid, gid_t *gid, char *why, size_t why_size)
+{
+    errno = 0;
+    const struct passwd *entry = getpwnam(user);
+    if (entry == NULL) {
+        snprintf(why, why_size, "user: cannot find \"%s\": %s", user,
+                 errno != 0 ? strerror(errno) : "no such user");
+        return false;
+    }
+    *uid = entry->pw_uid;
+    *gid = entry->pw_gid;
+    return true;
+}
+
+static bool become(const char *user, char *why, size_t why_size)
+{
+    uid_t uid;
+    gid_t gid;
+    if (!find_user(user, &uid, &gid, why, why_size))
+        return false;
+    if (uid == 0) {
+        log_warning("user is \"%s\": this worker keeps all of root's rights", user);
+        return true;
+    }
+    if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
+        snprintf(why, why_size, "cannot become user \"%s\": %s", user, strerror(errno));
+        return false;
+    }
+    uid_t r, e, s;
+    gid_t rg, eg, sg;
+    if (getresuid(&r, &e, &s) != 0 || r != uid || e != uid || s != uid ||
+        getresgid(&rg, &eg, &sg) != 0 || rg != gid || eg != gid || sg != gid ||
+        setresuid(0, 0, 0) == 0) {
+        snprintf(why, why_size, "became user \"%s\" but could still go back to root", user);
+        return false;
+    }
+    return true;
+}
+
+bool harden_check_user(const char *user, char *why, size_t why_size)
+{
+    uid_t uid;
+    gid_t gid;
+    return geteuid() != 0 || find_user(user_or_default(user), &uid, &gid, why, why_size);
+}
+
+bool harden_worker(const char *user, char *why, size_t why_size)
+{
+    if (geteuid() == 0 && !become(user_or_default(user), why, why_size))
+        return false;
+    child_die_with_parent();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_DUMPABLE, HARDEN_DUMPABLE, 0, 0, 0) != 0) {
+        snprintf(why, why_size, "cannot give up privileges: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+void harden_loader(void)
+{
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+void harden_raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            log_warning("cannot raise the limit of open files: %s; going on with the old one",
+                        strerror(errno));
+    }
+}

@@ -1,0 +1,26 @@
+/*
+ * harden: what a process gives up before it does its work, and the limits it runs under.
+ */
+#ifndef INTERIM_PROCESS_HARDEN_H
+#define INTERIM_PROCESS_HARDEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True if that user exists, or if this process could not change to it anyhow. Else a message. */
+bool harden_check_user(const char *user, char *why, size_t why_size);
+
+/*
+ * For a worker: when root, becomes `user` ("": nobody) for good, groups included; can gain no
+ * privileges later; cannot be traced by its own user, and leaves no core file. False with a
+ * message: the process must not go on.
+ */
+bool harden_worker(const char *user, char *why, size_t why_size);
+
+/* For the loader: it can gain no privileges. It keeps its user, to read what the operator may. */
+void harden_loader(void);
+
+/* As many descriptors as the hard limit allows. */
+void harden_raise_descriptors(void);
+
+#endif

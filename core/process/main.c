@@ -1,0 +1,55 @@
+/*
+ * main: from the command line to the command. A request's way begins in supervisor, which starts
+ * the workers.
+ */
+#include "process/check.h"
+#include "process/cli.h"
+#include "process/supervisor.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define EXIT_USAGE 2
+
+/* Were one of these closed, the first socket would get its number, and log lines with it. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Losing what it printed, to a full disk for one, is a failure too. */
+static int printed(void)
+{
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[])
+{
+    static struct cli cli;
+    char message[CLI_MESSAGE_MAX];
+    fill_standard_descriptors();
+    if (!cli_parse(&cli, argc, argv, message)) {
+        fprintf(stderr, "interim: %s\nTry `interim --help`.\n", message);
+        return EXIT_USAGE;
+    }
+    switch (cli.command) {
+    case CLI_HELP:
+        fputs(cli_help, stdout);
+        return printed();
+    case CLI_VERSION:
+        printf("interim %s\n", INTERIM_VERSION);
+        return printed();
+    case CLI_CHECK:
+        return check_run(&cli);
+    case CLI_RUN:
+        break;
+    }
+    return supervisor_run(&cli);
+}

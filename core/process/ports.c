@@ -1,0 +1,157 @@
+/*
+ * ports: binds. Owns the listening sockets and the paths of unix ones, and the advice that an
+ * operator gets when a bind fails. The workers accept on them: see worker.
+ */
+#include "process/ports.h"
+
+#include "base/sys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PORTS_BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
+
+static bool fail(char *why, size_t why_size, const struct addr *a)
+{
+    char text[ADDR_TEXT_MAX];
+    int error = errno;
+    const char *advice = "";
+    if (error == EADDRINUSE && a->to.any.sa_family == AF_UNIX)
+        advice = "; a program answers on it, or it is not a socket";
+    else if (error == EADDRINUSE)
+        advice = "; stop the program that holds it (`ss -lntp` shows it) or listen elsewhere";
+    else if (error == EACCES && a->to.any.sa_family == AF_UNIX)
+        advice = "; the folder must be writable for this user";
+    else if (error == EACCES)
+        advice = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    else if (error == EADDRNOTAVAIL)
+        advice = "; no interface of this machine has that address";
+    else if (error == ENOENT && a->to.any.sa_family == AF_UNIX)
+        advice = "; its folder does not exist";
+    snprintf(why, why_size, "cannot listen on %s: %s%s", addr_text(a, text), strerror(error),
+             advice);
+    return false;
+}
+
+/* True when the path is free: it never existed, or was left behind and is removed now. */
+static bool clear_path(const struct addr *a)
+{
+    struct stat st;
+    if (lstat(a->to.local.sun_path, &st) != 0)
+        return errno == ENOENT;
+    errno = EADDRINUSE;
+    if (!S_ISSOCK(st.st_mode))
+        return false;
+    int probe = sys_socket(AF_UNIX, SOCK_STREAM);
+    if (probe < 0)
+        return false;
+    bool stale = sys_connect(probe, &a->to.any, a->len) != 0 && errno == ECONNREFUSED;
+    sys_close(probe);
+    errno = EADDRINUSE;
+    return stale && unlink(a->to.local.sun_path) == 0;
+}
+
+/* Beside a listener of its own for IPv4 on the same port, [::] must leave IPv4 alone. */
+static bool has_ip4_twin(const struct settings *s, const struct addr *a)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct addr *other = &s->listeners[i];
+        if (other->to.any.sa_family == AF_INET && addr_port(other) != 0 &&
+            addr_port(other) == addr_port(a))
+            return true;
+    }
+    return false;
+}
+
+static bool prepare_socket(int fd, const struct settings *s, const struct addr *a)
+{
+    int on = 1;
+    if (a->to.any.sa_family == AF_UNIX)
+        return clear_path(a);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
+        return false;
+    if (a->to.any.sa_family != AF_INET6)
+        return true;
+    int only = has_ip4_twin(s, a);
+    return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) == 0;
+}
+
+static bool open_port(struct port *port, const struct settings *s, const struct addr *a)
+{
+    static uint32_t last_id;
+    int fd = sys_socket(a->to.any.sa_family, SOCK_STREAM);
+    if (fd < 0)
+        return false;
+    *port = (struct port){.asked = *a, .fd = fd};
+    port->bound.len = sizeof port->bound.to;
+    bool bound = prepare_socket(fd, s, a) && bind(fd, &a->to.any, a->len) == 0;
+    bool local = a->to.any.sa_family == AF_UNIX;
+    if (bound && getsockname(fd, &port->bound.to.any, &port->bound.len) == 0 &&
+        (!local || chmod(a->to.local.sun_path, 0666) == 0) && listen(fd, PORTS_BACKLOG) == 0) {
+        port->id = ++last_id;
+        return true;
+    }
+    int error = errno;
+    if (bound && local)
+        unlink(a->to.local.sun_path);
+    sys_close(fd);
+    errno = error;
+    return false;
+}
+
+/* Port 0 may be asked for twice, so a port that is in `taken` already is not handed out again. */
+static const struct port *find_old(const struct ports *old, const struct addr *a,
+                                   const struct ports *taken)
+{
+    for (size_t i = 0; old != NULL && i < old->count; i++) {
+        if (addr_equals(&old->port[i].asked, a) && !ports_has(taken, old->port[i].id))
+            return &old->port[i];
+    }
+    return NULL;
+}
+
+bool ports_open(struct ports *out, const struct settings *settings, const struct ports *old,
+                char *why, size_t why_size)
+{
+    *out = (struct ports){.count = 0};
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        const struct addr *a = &settings->listeners[i];
+        const struct port *same = find_old(old, a, out);
+        if (same != NULL) {
+            out->port[out->count++] = *same;
+        } else if (open_port(&out->port[out->count], settings, a)) {
+            out->count++;
+        } else {
+            fail(why, why_size, a);
+            ports_close_except(out, old);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ports_has(const struct ports *ports, uint32_t id)
+{
+    for (size_t i = 0; i < ports->count; i++) {
+        if (ports->port[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+void ports_close_except(struct ports *ports, const struct ports *kept)
+{
+    for (size_t i = 0; i < ports->count; i++) {
+        struct port *port = &ports->port[i];
+        if (kept != NULL && ports_has(kept, port->id))
+            continue;
+        if (port->asked.to.any.sa_family == AF_UNIX)
+            unlink(port->asked.to.local.sun_path);
+        sys_close(port->fd);
+    }
+    ports->count = 0;
+}

@@ -1,0 +1,249 @@
+/*
+ * reload: carries out a reload. Owns the next generation until it is the current one, and then the
+ * previous one until no worker uses its ports. Promises that it ends: every phase has a time limit.
+ */
+#include "process/reload.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static void finish(struct reload *r)
+{
+    r->phase = RELOAD_IDLE;
+    ev_timer_stop(r->loop, &r->timer);
+    crew_release(r->crew);
+    if (r->again) {
+        r->again = false;
+        reload_request(r);
+    }
+}
+
+static void fail(struct reload *r, struct slice why)
+{
+    log_error("reload failed: %.*s; keeping policy generation %llu", SLICE_ARG(why),
+              (unsigned long long)r->current->number);
+    finish(r);
+}
+
+/* True while a worker's answer is due. */
+static bool waits(const struct reload *r)
+{
+    for (unsigned i = 0; i < CREW_MAX; i++) {
+        if (r->crew->workers[i].asked)
+            return true;
+    }
+    return false;
+}
+
+static void tell_all(struct reload *r, const struct control_message *message)
+{
+    for (unsigned i = 0; i < CREW_MAX; i++) {
+        struct crew_worker *worker = &r->crew->workers[i];
+        if (!crew_has(worker))
+            continue;
+        worker->asked = message->kind != CONTROL_ABORT;
+        crew_tell(worker, message);
+    }
+    ev_timer_stop(r->loop, &r->timer);
+    ev_timer_set(&r->timer, RELOAD_SECONDS, 0);
+    ev_timer_start(r->loop, &r->timer);
+}
+
+static void drop_next(struct reload *r)
+{
+    ports_close_except(&r->next.ports, &r->current->ports);
+    config_close(&r->next.config);
+}
+
+static void abandon(struct reload *r, const char *why)
+{
+    struct control_message abort = {.kind = CONTROL_ABORT, .serial = r->serial};
+    for (unsigned i = 0; i < CREW_MAX; i++)
+        r->crew->workers[i].asked = false;
+    tell_all(r, &abort);
+    drop_next(r);
+    fail(r, slice_of_string(why));
+}
+
+static void check_committed(struct reload *r)
+{
+    if (waits(r))
+        return;
+    drop_next(r);
+    log_info("reloaded: policy generation %llu", (unsigned long long)r->current->number);
+    crew_resize(r->crew, config_workers(&r->current->config));
+    finish(r);
+}
+
+static void commit(struct reload *r)
+{
+    struct control_message message = {.kind = CONTROL_COMMIT, .serial = r->serial};
+    struct crew_generation old = *r->current;
+    *r->current = r->next;
+    r->next = old;
+    r->phase = RELOAD_COMMITTING;
+    tell_all(r, &message);
+    /* Whoever is forked from now on has the new generation. */
+    crew_release(r->crew);
+    check_committed(r);
+}
+
+static void check_prepared(struct reload *r)
+{
+    if (!waits(r))
+        commit(r);
+}
+
+static void prepare(struct reload *r)
+{
+    struct control_message message = {
+        .kind = CONTROL_PREPARE, .serial = ++r->serial, .generation = r->next.number};
+    message.fds[message.fd_count++] = r->next.config.fd;
+    for (size_t i = 0; i < r->next.ports.count; i++) {
+        const struct port *port = &r->next.ports.port[i];
+        message.ports[i] = port->id;
+        message.fresh[i] = !ports_has(&r->current->ports, port->id);
+        if (message.fresh[i])
+            message.fds[message.fd_count++] = port->fd;
+    }
+    message.port_count = r->next.ports.count;
+    r->phase = RELOAD_PREPARING;
+    crew_hold(r->crew);
+    tell_all(r, &message);
+    check_prepared(r);
+}
+
+/* Workers have given up the rights to become anyone else. */
+static bool keeps_user(const struct reload *r, const struct config *config)
+{
+    return strcmp(config_settings(config)->user, config_settings(&r->current->config)->user) == 0;
+}
+
+static void on_loaded(void *arg, struct config *config, struct slice errors)
+{
+    struct reload *r = arg;
+    char why[512];
+    if (config == NULL) {
+        size_t first = slice_find(errors, '\n');
+        for (struct slice rest = slice_skip(errors, first + 1); rest.len > 0;) {
+            size_t n = slice_find(rest, '\n');
+            log_error("%.*s", (int)n, rest.at);
+            rest = slice_skip(rest, n + 1);
+        }
+        fail(r, slice_of(errors.at, first));
+        return;
+    }
+    if (!keeps_user(r, config)) {
+        config_close(config);
+        fail(r, SLICE("user: cannot change while running: stop and start instead"));
+        return;
+    }
+    r->next = (struct crew_generation){.number = r->current->number + 1, .config = *config};
+    if (!ports_open(&r->next.ports, config_settings(config), &r->current->ports, why, sizeof why)) {
+        config_close(&r->next.config);
+        fail(r, slice_of_string(why));
+        return;
+    }
+    prepare(r);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct reload *r = timer->data;
+    (void)loop;
+    (void)events;
+    if (r->phase == RELOAD_PREPARING) {
+        abandon(r, "a worker did not answer in time");
+        return;
+    }
+    assert(r->phase == RELOAD_COMMITTING);
+    for (unsigned i = 0; i < CREW_MAX; i++) {
+        struct crew_worker *worker = &r->crew->workers[i];
+        if (!worker->asked)
+            continue;
+        log_error("worker %u (pid %d) did not switch in time; killing it", worker->number,
+                  (int)worker->pid);
+        worker->asked = false;
+        crew_kill(worker);
+    }
+    check_committed(r);
+}
+
+void reload_init(struct reload *r, struct ev_loop *loop, const struct cli *cli, struct crew *crew,
+                 struct crew_generation *current)
+{
+    *r = (struct reload){.loop = loop,
+                         .cli = cli,
+                         .crew = crew,
+                         .current = current,
+                         .next = {.config = CONFIG_NONE}};
+    loader_init(&r->loader, loop, cli, on_loaded, r);
+    ev_init(&r->timer, on_timer);
+    r->timer.data = r;
+}
+
+void reload_request(struct reload *r)
+{
+    char why[256];
+    if (r->cli->policy == NULL) {
+        log_warning("nothing to reload: started without a policy file; going on as before");
+        return;
+    }
+    if (r->phase != RELOAD_IDLE) {
+        r->again = true;
+        return;
+    }
+    log_info("reloading %s", r->cli->policy);
+    r->phase = RELOAD_LOADING;
+    if (!loader_start(&r->loader, why, sizeof why))
+        fail(r, slice_of_string(why));
+}
+
+void reload_answer(struct reload *r, struct crew_worker *worker,
+                   const struct control_message *message)
+{
+    char why[CONTROL_TEXT_MAX + 32];
+    if (!worker->asked || message->serial != r->serial)
+        return;
+    if (r->phase == RELOAD_PREPARING && message->kind == CONTROL_FAILED) {
+        snprintf(why, sizeof why, "worker %u: %s", worker->number, message->text);
+        abandon(r, why);
+    } else if (r->phase == RELOAD_PREPARING && message->kind == CONTROL_PREPARED) {
+        worker->asked = false;
+        check_prepared(r);
+    } else if (r->phase == RELOAD_COMMITTING && message->kind == CONTROL_COMMITTED) {
+        worker->asked = false;
+        check_committed(r);
+    }
+}
+
+void reload_died(struct reload *r, struct crew_worker *worker)
+{
+    char why[64];
+    if (!worker->asked)
+        return;
+    worker->asked = false;
+    if (r->phase == RELOAD_PREPARING) {
+        /* It may have died of the new policy, and so would all that came after it. */
+        snprintf(why, sizeof why, "worker %u died while it was loading", worker->number);
+        abandon(r, why);
+    } else if (r->phase == RELOAD_COMMITTING) {
+        check_committed(r);
+    }
+}
+
+void reload_cancel(struct reload *r)
+{
+    r->again = false;
+    ev_timer_stop(r->loop, &r->timer);
+    if (r->phase == RELOAD_LOADING)
+        loader_cancel(&r->loader);
+    else if (r->phase != RELOAD_IDLE)
+        drop_next(r);
+    for (unsigned i = 0; i < CREW_MAX; i++)
+        r->crew->workers[i].asked = false;
+    r->phase = RELOAD_IDLE;
+}

@@ -1,0 +1,48 @@
+/*
+ * reload: from one generation to the next, in two phases: all workers load it, then all switch; or
+ * none does and everything stays.
+ *
+ *     IDLE -> LOADING     the loader reads the file              failed: IDLE
+ *          -> PREPARING   ports bound, every worker loads it     failed, died, silent: abort, IDLE
+ *          -> COMMITTING  every worker switches                  died, silent: replaced, goes on
+ *          -> IDLE
+ */
+#ifndef INTERIM_PROCESS_RELOAD_H
+#define INTERIM_PROCESS_RELOAD_H
+
+#include "process/crew.h"
+#include "process/loader.h"
+
+/* Seconds that all workers have to answer, in either phase. */
+#define RELOAD_SECONDS 10.0
+
+enum reload_phase { RELOAD_IDLE, RELOAD_LOADING, RELOAD_PREPARING, RELOAD_COMMITTING };
+
+struct reload {
+    enum reload_phase phase;
+    bool again; /* asked for while one was under way */
+    uint32_t serial;
+    struct ev_loop *loop;
+    const struct cli *cli;
+    struct crew *crew;
+    struct crew_generation *current; /* the owner's; replaced when a reload commits */
+    struct crew_generation next;     /* PREPARING; COMMITTING: the one that went out of use */
+    struct loader loader;
+    struct ev_timer timer;
+};
+
+void reload_init(struct reload *r, struct ev_loop *loop, const struct cli *cli, struct crew *crew,
+                 struct crew_generation *current);
+
+/* Starts one, or notes that another is wanted once the one under way is over. */
+void reload_request(struct reload *r);
+
+/* What the crew's events bring. */
+void reload_answer(struct reload *r, struct crew_worker *worker,
+                   const struct control_message *message);
+void reload_died(struct reload *r, struct crew_worker *worker);
+
+/* Gives up whatever is under way: the process is about to end. */
+void reload_cancel(struct reload *r);
+
+#endif
