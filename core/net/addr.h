@@ -27,14 +27,16 @@ struct addr {
 
 /*
  * Reads "127.0.0.1:80", "[::1]:80", "unix:/path", "name:80" or, when `any_host` is true, "80" for
- * all addresses. A name is resolved now (this blocks: only while loading) and may give several.
+ * all addresses; with `any_host`, port 0 lets the kernel choose. A name is resolved now (this
+ * blocks: only while loading) and may give several.
  * Returns how many were written to out[0..max), or 0 with a message in `why`: what is wrong and
  * what would be right.
  */
 size_t addr_parse(struct slice text, bool any_host, struct addr *out, size_t max, char *why,
                   size_t why_size);
 
-/* "127.0.0.1:80", "[::1]:80", "unix:/path"; returns `text`. A peer on a unix socket is "unix:". */
+/* "127.0.0.1:80", "[::1]:80", "unix:/path"; returns `text`. A peer on a unix socket is "unix:", an
+ * IPv4 address mapped into IPv6 is written as IPv4. */
 const char *addr_text(const struct addr *a, char text[ADDR_TEXT_MAX]);
 
 /* The host part alone: "127.0.0.1", "::1" (an IPv4 address mapped into IPv6 as IPv4), "" for unix. */

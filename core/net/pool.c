@@ -122,7 +122,7 @@ void pool_give(struct uplink *u)
 
 void pool_discard(struct uplink *u)
 {
-    if (u->conn.fd < 0)
+    if (u->doom.reap != NULL)
         return;
     leave(u);
     --*u->pool->open;

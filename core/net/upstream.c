@@ -7,6 +7,7 @@
 
 #include "base/sys.h"
 
+#include <assert.h>
 #include <errno.h>
 
 static size_t choose(struct upstream *u)
@@ -49,24 +50,21 @@ void upstream_close(struct upstream *u)
 struct uplink *upstream_next(struct upstream *u, struct upstream_search *search, bool fresh,
                              const struct conn_events *events, void *owner)
 {
+    struct upstream_address *a;
+    struct uplink *link;
+
+    assert(search->tried < u->count);
     if (search->tried == 0)
         search->first = choose(u);
-    while (search->tried < u->count) {
-        struct upstream_address *a;
-        struct uplink *link = NULL;
-
-        search->index = (search->first + search->tried++) % u->count;
-        a = &u->addresses[search->index];
-        if (!fresh)
-            link = pool_take(&a->pool);
-        if (link != NULL) {
-            conn_own(&link->conn, events, owner);
-            return link;
-        }
-        link = pool_connect(&a->pool, &a->addr, events, owner);
-        if (link != NULL)
-            return link;
-        search->error = errno;
+    search->index = (search->first + search->tried++) % u->count;
+    a = &u->addresses[search->index];
+    link = fresh ? NULL : pool_take(&a->pool);
+    if (link != NULL) {
+        conn_own(&link->conn, events, owner);
+        return link;
     }
-    return NULL;
+    link = pool_connect(&a->pool, &a->addr, events, owner);
+    if (link == NULL)
+        search->error = errno;
+    return link;
 }

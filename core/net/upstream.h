@@ -36,9 +36,9 @@ bool upstream_init(struct upstream *u, struct net *net, const struct addr *addre
 void upstream_close(struct upstream *u);
 
 /*
- * The next connection to try: an idle one (its `reused` is set, it can be written to at once), or
- * one that is connecting (`events->connected` comes). `fresh` asks for no idle one. NULL when every
- * address was tried and failed.
+ * Tries the next address: an idle connection to it (its `reused` is set, it can be written to at
+ * once), or one that is connecting (`events->connected` comes). `fresh` asks for no idle one. NULL
+ * with search->error: that address failed at once. Only while search->tried < count.
  */
 struct uplink *upstream_next(struct upstream *u, struct upstream_search *search, bool fresh,
                              const struct conn_events *events, void *owner);

@@ -1,0 +1,234 @@
+/*
+ * answer: what the proxy says itself: refusals, answers of a policy, and the pages for an origin
+ * that was too slow, gone or broken.
+ *
+ * Promises exactly one final answer per exchange: once a final head went out, whatever goes wrong
+ * cuts the connection instead.
+ */
+#include "base/log.h"
+#include "http/page.h"
+#include "proxy/exchange.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A body a policy may give: it is held for a slow client, and the wall there is CONN_OUT_MAX. */
+#define ANSWER_BODY_MAX (8u << 20)
+
+static const struct {
+    const char *kind; /* as a hook and the log see it */
+    bool timeout;     /* asks `timeout`, else `error` */
+    int status;       /* by default */
+    int standard;     /* statuses = "standard" */
+    int cloudflare;   /* statuses = "cloudflare" */
+} troubles[TROUBLE_COUNT] = {
+    [TROUBLE_BODY] = {"body", true, 408, 408, 408},
+    [TROUBLE_CONNECT] = {"connect", true, 522, 504, 522},
+    [TROUBLE_SEND] = {"send", true, 522, 504, 522},
+    [TROUBLE_RESPONSE] = {"response", true, 524, 504, 524},
+    [TROUBLE_PROCESSING] = {"processing", true, 522, 504, 522},
+    [TROUBLE_EXCHANGE] = {"exchange", true, 524, 504, 524},
+    [TROUBLE_REFUSED] = {"refused", false, 502, 502, 521},
+    [TROUBLE_UNREACHABLE] = {"unreachable", false, 502, 502, 523},
+    [TROUBLE_CLOSED] = {"closed", false, 502, 502, 520},
+    [TROUBLE_BAD_RESPONSE] = {"bad_response", false, 502, 502, 520},
+    [TROUBLE_NO_UPSTREAM] = {"no_upstream", false, 502, 502, 502},
+};
+
+static int trouble_status(const struct exchange *x, enum trouble t)
+{
+    switch (x->settings->statuses) {
+    case STATUSES_STANDARD:
+        return troubles[t].standard;
+    case STATUSES_CLOUDFLARE:
+        return troubles[t].cloudflare;
+    case STATUSES_DEFAULT:
+        break;
+    }
+    return troubles[t].status;
+}
+
+static double trouble_after(const struct exchange *x, enum trouble t)
+{
+    const struct timeouts *s = x->timeouts;
+
+    switch (t) {
+    case TROUBLE_BODY:
+        return s->body;
+    case TROUBLE_CONNECT:
+        return s->connect;
+    case TROUBLE_SEND:
+        return s->send;
+    case TROUBLE_RESPONSE:
+        return s->response;
+    case TROUBLE_PROCESSING:
+        return s->processing;
+    case TROUBLE_EXCHANGE:
+        return s->exchange;
+    default:
+        return 0;
+    }
+}
+
+/* ---- sending ---- */
+
+static bool may_have_body(int status)
+{
+    return status != 204 && status != 304;
+}
+
+/* Sends a whole answer of ours and ends the exchange. */
+static void send_answer(struct exchange *x, struct head *head, struct slice body)
+{
+    struct rewrite_response w = {.head = head, .date = proxy_date(x->proxy)};
+    bool with_body = may_have_body(head->status);
+
+    origin_drop(&x->origin);
+    if (x->offered.count > 0 && client_has_input(x->client))
+        x->close = true;
+    w.framing = (struct framing){with_body ? FRAMING_LENGTH : FRAMING_NONE, body.len};
+    w.close = !exchange_may_keep(x);
+    w.keep_alive = !w.close && x->request.head.minor == 0;
+    if (!client_begin(x->client, &w)) {
+        exchange_cut(x, "no memory for an answer");
+        return;
+    }
+    x->begun = true;
+    x->here = true;
+    x->result.status = head->status;
+    if (with_body && !x->request.is_head) {
+        x->result.bytes_out = body.len;
+        conn_put_copy(&x->client->conn, body);
+    }
+    exchange_finish(x, OUTCOME_HERE);
+}
+
+static void send_page(struct exchange *x, int status, struct slice detail)
+{
+    enum page_form form = page_choose(&x->request.head);
+    struct head head = {.arena = &x->arena};
+    struct slice body;
+
+    if (page_make(&head, &body, &x->arena, form, status, detail, x->view.id))
+        send_answer(x, &head, body);
+    else
+        exchange_cut(x, "no memory for an answer");
+}
+
+/* ---- verdicts ---- */
+
+static bool add_fields(struct head *head, const struct verdict *v)
+{
+    for (size_t i = 0; i < v->field_count; i++)
+        if (!head_add(head, v->fields[i].name, v->fields[i].value))
+            return false;
+    return true;
+}
+
+void exchange_answer_verdict(struct exchange *x)
+{
+    const struct verdict *v = &x->call.verdict;
+    struct head head = {.arena = &x->arena, .status = v->status};
+
+    assert(v->status >= 200 && v->status <= 599);
+    if (x->begun) {
+        exchange_cut(x, "a policy answered after the response had begun");
+        return;
+    }
+    if (v->has_body && v->body.len > ANSWER_BODY_MAX) {
+        log_error("%s: the %s hook's body has %zu bytes, more than %u; answering 500", x->id,
+                  policy_hook_name(x->call.hook), v->body.len, ANSWER_BODY_MAX);
+        x->result.error = "a hook's body is too large";
+        send_page(x, 500, SLICE(""));
+        return;
+    }
+    if (!v->has_body) {
+        enum page_form form = page_choose(&x->request.head);
+        struct slice body;
+        if (!page_make(&head, &body, &x->arena, form, v->status, SLICE(""), x->view.id) ||
+            !add_fields(&head, v))
+            exchange_cut(x, "no memory for an answer");
+        else
+            send_answer(x, &head, body);
+        return;
+    }
+    head.reason = slice_of_string(response_reason(v->status));
+    if (!add_fields(&head, v))
+        exchange_cut(x, "no memory for an answer");
+    else
+        send_answer(x, &head, v->body);
+}
+
+void exchange_answer_status(struct exchange *x, int status, const char *why)
+{
+    if (status >= 400)
+        x->result.error = why;
+    if (x->begun)
+        exchange_cut(x, why);
+    else
+        send_page(x, status, status < 500 ? slice_of_string(why) : SLICE(""));
+}
+
+/* ---- trouble ---- */
+
+void exchange_trouble(struct exchange *x, enum trouble t, const char *detail)
+{
+    struct policy_trouble *told = &x->trouble;
+    struct policy *policy = x->generation->policy;
+
+    if (x->over)
+        return;
+    if (x->begun) {
+        exchange_cut(x, detail);
+        return;
+    }
+    /* Whatever a hook was still thinking about no longer matters. */
+    if (x->asking == ASKING_WAITS)
+        policy->ops->cancel(policy, &x->call);
+    x->asking = ASKING_NOTHING;
+    deadline_clear(&x->hook_clock);
+
+    *told = (struct policy_trouble){
+        .kind = troubles[t].kind,
+        .status = trouble_status(x, t),
+        .after = trouble_after(x, t),
+        .elapsed = x->proxy->net.now - x->began,
+        .upstream = x->view.upstream >= 0 ? x->settings->upstreams[x->view.upstream].name : "",
+        .address = origin_address(&x->origin, x->address),
+        .detail = detail,
+        .interims = x->interim.count,
+        .last_interim = x->interim.last,
+        .bytes_sent = x->body_taken,
+    };
+    x->view.trouble = told;
+    x->result.error = detail;
+    if (troubles[t].timeout)
+        x->proxy->stats->timeouts++;
+    log_warning("%s: %.*s %.*s: upstream %s %s: %s (%s); answering %d", x->id,
+                SLICE_ARG(x->request.head.method), SLICE_ARG(x->request.path), told->upstream,
+                told->address, detail, told->kind, told->status);
+    origin_drop(&x->origin);
+    exchange_wait_origin(x, WAIT_NOTHING);
+    deadline_clear(&x->ceiling);
+    deadline_clear(&x->body_clock);
+    deadline_clear(&x->send_clock);
+    deadline_clear(&x->silence);
+    if (t == TROUBLE_BODY)
+        x->close = true;
+    x->request_step = REQUEST_STEP_DISCARD;
+    x->response_step = RESPONSE_STEP_TROUBLE;
+    exchange_run(x);
+}
+
+bool exchange_trouble_step(struct exchange *x)
+{
+    bool timeout = x->trouble.after > 0;
+
+    if (!exchange_hook(x, timeout ? HOOK_TIMEOUT : HOOK_ERROR))
+        return false;
+    if (x->call.verdict.kind == VERDICT_ANSWER)
+        exchange_answer_verdict(x);
+    else
+        send_page(x, x->trouble.status, SLICE(""));
+    return true;
+}

@@ -1,0 +1,462 @@
+/*
+ * client: reads requests off one downstream connection and writes their answers.
+ *
+ * Owns the connection, the bytes that were read and not yet used, and the clocks of the moments
+ * without an exchange (idle, header, the last flush, lingering). Promises that no byte is used
+ * twice, that no byte left over from a refused request is read as another, and that an answer is
+ * not lost to a reset. Next on a request's way: proxy/exchange.
+ */
+#include "proxy/client.h"
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "http/lint.h"
+#include "proxy/exchange.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define CLIENT_MAGIC 0xc11e47u
+
+/* How much is read ahead of an exchange that cannot take it yet: enough to notice that the client
+ * left, and to have a small body at hand. */
+#define HOLD_MAX 16384
+
+static const struct settings *settings_of(const struct client *c)
+{
+    return c->proxy->current->settings;
+}
+
+static void reap_client(struct doom *d)
+{
+    struct client *c = LIST_OWNER(d, struct client, doom);
+    buf_free(&c->in);
+    c->magic = 0;
+    sys_free(c);
+}
+
+static void close_now(struct client *c)
+{
+    struct proxy *p = c->proxy;
+
+    assert(c->exchange == NULL);
+    if (c->step == CLIENT_CLOSED)
+        return;
+    c->step = CLIENT_CLOSED;
+    deadline_stop(&c->deadline);
+    conn_close(&c->conn);
+    list_remove(&c->node);
+    p->stats->closed++;
+    p->stats->open--;
+    net_doom(&p->net, &c->doom, reap_client);
+    proxy_client_closed(p);
+}
+
+/* The client left, or cannot be written to. */
+static void gone(struct client *c)
+{
+    if (c->exchange != NULL)
+        exchange_client_gone(c->exchange);
+    else
+        close_now(c);
+}
+
+/* Whether reading more now is of use, and will stay within bounds. */
+static bool may_read(struct client *c)
+{
+    if (c->ended || c->conn.write_failed)
+        return false;
+    switch (c->step) {
+    case CLIENT_HEAD:
+    case CLIENT_LINGER:
+        return true;
+    case CLIENT_BODY:
+        return exchange_takes_body(c->exchange) || buf_len(&c->in) < HOLD_MAX;
+    case CLIENT_WAIT:
+        return buf_len(&c->in) < HOLD_MAX;
+    case CLIENT_FLUSH:
+    case CLIENT_TUNNEL:
+    case CLIENT_CLOSED:
+        break;
+    }
+    return false;
+}
+
+/* The head of a request, or a part of one. False when more bytes are needed. */
+static bool take_head(struct client *c, struct slice *input)
+{
+    const struct limits *l = &settings_of(c)->limits;
+    struct lint_limits limits = {l->request_line, l->head, l->fields};
+    struct fault fault = fault_none();
+    struct exchange *x;
+    struct slice head = *input;
+    size_t end = 0;
+    enum lint_progress progress;
+
+    if (input->len == 0)
+        return false;
+    progress = lint_find_end(*input, &c->scanned, true, &limits, &end, &fault);
+    if (progress == LINT_MORE) {
+        if (!c->head_begun)
+            deadline_set(&c->deadline, settings_of(c)->timeouts.header);
+        c->head_begun = true;
+        return false;
+    }
+    c->scanned = 0;
+    c->head_begun = true;
+    c->fresh = false;
+    deadline_clear(&c->deadline);
+    x = exchange_new(c);
+    if (x == NULL) {
+        log_error("no memory for an exchange; closing the connection");
+        close_now(c);
+        return false;
+    }
+    c->exchange = x;
+    c->step = CLIENT_WAIT;
+    if (progress == LINT_BAD) {
+        exchange_begin_fault(x, fault);
+        return true;
+    }
+    head.len = end;
+    *input = slice_skip(*input, end);
+    exchange_begin(x, head);
+    return true;
+}
+
+/* Body bytes. False when more are needed, or the exchange cannot take them now. */
+static bool take_body(struct client *c, struct slice *input)
+{
+    struct exchange *x = c->exchange;
+    struct slice data[BODY_PIECES];
+    size_t count;
+    enum body_event event;
+
+    if (input->len == 0 || !exchange_takes_body(x))
+        return false;
+    event = body_read(&x->request_body, input, data, &count);
+    if (count > 0)
+        exchange_body(x, data, count);
+    if (c->step != CLIENT_BODY)
+        return true;
+    if (event == BODY_BAD) {
+        exchange_body_bad(x);
+    } else if (event == BODY_END) {
+        c->step = CLIENT_WAIT;
+        exchange_body_end(x);
+    }
+    return true;
+}
+
+static void work(struct client *c, struct slice *input)
+{
+    bool more = true;
+
+    c->input = input;
+    while (more) {
+        if (c->step == CLIENT_HEAD)
+            more = take_head(c, input);
+        else if (c->step == CLIENT_BODY)
+            more = take_body(c, input);
+        else
+            more = false;
+    }
+    c->input = NULL;
+}
+
+/* After work: what the step means for reading and for the end of the connection. */
+static void settle(struct client *c)
+{
+    if (c->step == CLIENT_CLOSED || c->step == CLIENT_TUNNEL)
+        return;
+    if (c->ended && c->step == CLIENT_HEAD) {
+        close_now(c);
+        return;
+    }
+    if (c->ended && c->step == CLIENT_BODY && buf_len(&c->in) == 0) {
+        gone(c);
+        return;
+    }
+    if (c->ended && c->step == CLIENT_WAIT)
+        exchange_client_ended(c->exchange);
+    if (may_read(c))
+        conn_read_on(&c->conn);
+}
+
+/* Works on what is held. */
+static void work_on_held(struct client *c)
+{
+    struct slice input = buf_slice(&c->in);
+    size_t before = input.len;
+
+    work(c, &input);
+    if (c->step == CLIENT_CLOSED)
+        return;
+    buf_consume(&c->in, before - input.len);
+    if (buf_len(&c->in) == 0) {
+        /* Gathered output may point into it. */
+        net_flush(c->conn.net);
+        buf_trim(&c->in);
+    }
+    settle(c);
+}
+
+static void on_ended(struct client *c)
+{
+    c->ended = true;
+    conn_read_off(&c->conn);
+    if (c->step == CLIENT_LINGER)
+        close_now(c);
+    else
+        settle(c);
+}
+
+static void discard(struct client *c, size_t n)
+{
+    c->discarded += n;
+    if (c->discarded > settings_of(c)->limits.linger_bytes)
+        close_now(c);
+}
+
+static void on_readable(struct conn *conn)
+{
+    struct client *c = conn->owner;
+    struct slice bytes = {NULL, 0};
+    /* What a lingering client still held is not looked at again. */
+    bool held = buf_len(&c->in) > 0 && c->step != CLIENT_LINGER;
+    enum io io;
+
+    assert(c->magic == CLIENT_MAGIC);
+    if (!may_read(c)) {
+        conn_read_off(conn);
+        return;
+    }
+    io = held ? conn_read_into(conn, &c->in) : conn_read(conn, &bytes);
+    if (io == IO_ERR) {
+        gone(c);
+    } else if (io == IO_EOF) {
+        on_ended(c);
+    } else if (io == IO_OK && c->step == CLIENT_LINGER) {
+        discard(c, bytes.len);
+    } else if (io == IO_OK && held) {
+        work_on_held(c);
+    } else if (io == IO_OK) {
+        work(c, &bytes);
+        if (c->step == CLIENT_CLOSED || c->step == CLIENT_LINGER)
+            return;
+        if (!buf_append_slice(&c->in, bytes))
+            gone(c);
+        else
+            settle(c);
+    }
+}
+
+static void linger(struct client *c)
+{
+    conn_end(&c->conn);
+    c->step = CLIENT_LINGER;
+    c->discarded = 0;
+    deadline_set(&c->deadline, settings_of(c)->timeouts.linger);
+    conn_read_on(&c->conn);
+}
+
+/* The answer is out of our hands: the next request, or the end. */
+static void after_flush(struct client *c)
+{
+    if (c->keep) {
+        c->step = CLIENT_HEAD;
+        c->scanned = 0;
+        c->head_begun = false;
+        deadline_set(&c->deadline, settings_of(c)->timeouts.idle);
+        if (c->input == NULL && buf_len(&c->in) > 0)
+            work_on_held(c);
+        else if (c->input == NULL)
+            settle(c);
+    } else if (c->ended) {
+        close_now(c);
+    } else {
+        linger(c);
+    }
+}
+
+static void on_drained(struct conn *conn)
+{
+    struct client *c = conn->owner;
+
+    if (c->step == CLIENT_FLUSH)
+        after_flush(c);
+    else if (c->exchange != NULL)
+        exchange_client_drained(c->exchange);
+}
+
+static void on_failed(struct conn *conn)
+{
+    gone(conn->owner);
+}
+
+static const struct conn_events client_events = {on_readable, on_drained, on_failed, NULL};
+
+static void on_deadline(struct deadline *d, void *owner)
+{
+    struct client *c = owner;
+    struct exchange *x;
+    (void)d;
+
+    assert(c->magic == CLIENT_MAGIC);
+    if (c->step != CLIENT_HEAD || !c->head_begun) {
+        close_now(c);
+        return;
+    }
+    x = exchange_new(c);
+    if (x == NULL) {
+        close_now(c);
+        return;
+    }
+    c->exchange = x;
+    c->step = CLIENT_WAIT;
+    exchange_begin_fault(x, fault_of(408, "the request head took too long"));
+}
+
+bool client_open(struct proxy *p, int fd, const struct addr *peer)
+{
+    struct client *c = sys_calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        sys_close(fd);
+        return false;
+    }
+    c->magic = CLIENT_MAGIC;
+    c->proxy = p;
+    c->peer = *peer;
+    c->step = CLIENT_HEAD;
+    c->fresh = true;
+    /* A head, and one read's worth behind it that nobody takes yet. */
+    buf_init(&c->in, p->current->settings->limits.head + HOLD_MAX + NET_READ_SIZE);
+    conn_open(&c->conn, &p->net, fd, &client_events, c);
+    deadline_init(&c->deadline, &p->net, on_deadline, c);
+    deadline_set(&c->deadline, settings_of(c)->timeouts.idle);
+    list_push_back(&p->clients, &c->node);
+    p->stats->accepted++;
+    p->stats->open++;
+    conn_read_on(&c->conn);
+    return true;
+}
+
+void client_retire(struct client *c)
+{
+    if (c->step != CLIENT_HEAD || c->head_begun)
+        return;
+    /* One that was only just accepted has a request on its way. */
+    if (c->fresh)
+        deadline_set(&c->deadline, settings_of(c)->timeouts.linger);
+    else
+        close_now(c);
+}
+
+void client_kill(struct client *c)
+{
+    if (c->exchange != NULL)
+        exchange_client_gone(c->exchange);
+    if (c->step != CLIENT_CLOSED)
+        close_now(c);
+}
+
+bool client_has_input(const struct client *c)
+{
+    return c->input != NULL ? c->input->len > 0 : buf_len(&c->in) > 0;
+}
+
+bool client_is_blocked(struct client *c)
+{
+    return conn_is_blocked(&c->conn);
+}
+
+void client_interim(struct client *c, const struct head *head, struct slice via)
+{
+    struct buf *out = &c->conn.net->head;
+
+    buf_clear(out);
+    if (rewrite_interim(out, head, via))
+        conn_put_copy(&c->conn, buf_slice(out));
+}
+
+void client_continue(struct client *c)
+{
+    conn_put(&c->conn, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+bool client_begin(struct client *c, const struct rewrite_response *r)
+{
+    struct buf *out = &c->conn.net->head;
+
+    buf_clear(out);
+    if (!rewrite_response(out, r))
+        return false;
+    c->writing = r->framing.kind;
+    conn_put_copy(&c->conn, buf_slice(out));
+    return true;
+}
+
+void client_body(struct client *c, const struct slice *data, size_t count)
+{
+    body_write(&c->conn, c->writing, data, count);
+}
+
+void client_end(struct client *c, struct slice trailers)
+{
+    body_write_end(&c->conn, c->writing, trailers);
+}
+
+bool client_switch(struct client *c, const struct head *head, struct slice via, struct slice *early)
+{
+    struct buf *out = &c->conn.net->head;
+
+    buf_clear(out);
+    if (!rewrite_switching(out, head, via))
+        return false;
+    conn_put_copy(&c->conn, buf_slice(out));
+    c->step = CLIENT_TUNNEL;
+    *early = buf_slice(&c->in);
+    return true;
+}
+
+void client_resume(struct client *c)
+{
+    if (c->input != NULL || c->step == CLIENT_CLOSED)
+        return;
+    if (buf_len(&c->in) > 0)
+        work_on_held(c);
+    else
+        settle(c);
+}
+
+void client_over(struct client *c, bool keep)
+{
+    bool whole = c->step == CLIENT_WAIT;
+
+    c->exchange = NULL;
+    if (c->step == CLIENT_CLOSED)
+        return;
+    if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
+        close_now(c);
+        return;
+    }
+    c->keep = keep && whole;
+    /* A connection that closes is flushed first; one that goes on may gather several answers. */
+    if (buf_len(&c->conn.out) > 0 || (!c->keep && conn_is_blocked(&c->conn))) {
+        c->step = CLIENT_FLUSH;
+        conn_read_off(&c->conn);
+        deadline_set(&c->deadline, settings_of(c)->timeouts.stall);
+        return;
+    }
+    after_flush(c);
+}
+
+void client_cut(struct client *c)
+{
+    /* A body that only an end would end must not look complete. */
+    if (c->writing == FRAMING_CLOSE)
+        conn_reset(&c->conn);
+    else
+        conn_close(&c->conn);
+}

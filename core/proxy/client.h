@@ -1,0 +1,91 @@
+/*
+ * client: one downstream connection, speaking HTTP/1.
+ *
+ * It reads heads and bodies and gives them to an exchange, one exchange at a time; and it writes
+ * what the exchange answers. The functions of the second group are all that an exchange knows of
+ * its client, so that another protocol can stand in this one's place.
+ */
+#ifndef INTERIM_PROXY_CLIENT_H
+#define INTERIM_PROXY_CLIENT_H
+
+#include "http/rewrite.h"
+#include "net/conn.h"
+#include "net/deadline.h"
+
+struct exchange;
+struct proxy;
+
+enum client_step {
+    CLIENT_HEAD,   /* between requests, or reading a head */
+    CLIENT_BODY,   /* a request body is to come */
+    CLIENT_WAIT,   /* the request is read whole, the answer is not over */
+    CLIENT_FLUSH,  /* the answer is over, the peer has not taken all of it */
+    CLIENT_LINGER, /* our side is ended; reading and discarding for a moment */
+    CLIENT_TUNNEL, /* the connection belongs to a tunnel */
+    CLIENT_CLOSED  /* doomed */
+};
+
+struct client {
+    unsigned magic;
+    struct conn conn;
+    struct doom doom;
+    struct list node; /* in proxy.clients */
+    struct proxy *proxy;
+    struct addr peer;
+    struct exchange *exchange; /* NULL between requests */
+    struct buf in;             /* read and not yet used */
+    struct slice *input;       /* what is being worked on; NULL outside */
+    struct deadline deadline;  /* of the steps without an exchange */
+    size_t scanned;            /* of an incomplete head */
+    size_t discarded;          /* while lingering */
+    enum client_step step;
+    enum framing_kind writing; /* how the response body is framed */
+    bool fresh;                /* no request yet */
+    bool head_begun;           /* bytes of the next head are here */
+    bool ended;                /* the peer ended its sending side */
+    bool keep;                 /* what client_over was told */
+};
+
+/* Takes over a connected socket. False: no memory; the socket is closed. */
+bool client_open(struct proxy *p, int fd, const struct addr *peer);
+
+/* Closes an idle client; one with an exchange closes after it. For a drain. */
+void client_retire(struct client *c);
+
+/* Closes at once, whatever is under way. */
+void client_kill(struct client *c);
+
+/* ---- for the exchange ---- */
+
+/* Body bytes, or bytes behind the head, have arrived and were not used yet. */
+bool client_has_input(const struct client *c);
+
+/* Everything sent so far was taken; while not, nothing more should be read for this client. */
+bool client_is_blocked(struct client *c);
+
+void client_interim(struct client *c, const struct head *head, struct slice via);
+void client_continue(struct client *c); /* our own 100 */
+
+/* The final head: false when it cannot be written. */
+bool client_begin(struct client *c, const struct rewrite_response *r);
+void client_body(struct client *c, const struct slice *data, size_t count);
+void client_end(struct client *c, struct slice trailers);
+
+/* A checked 101; then client_conn may be given to a tunnel. *early is what the client sent behind
+ * its head; it lives until the client is closed. */
+bool client_switch(struct client *c, const struct head *head, struct slice via,
+                   struct slice *early);
+
+/* The exchange can take body bytes again. */
+void client_resume(struct client *c);
+
+/*
+ * The exchange is over, the client goes on: with the next request if `keep` and the request was
+ * read whole, else it closes, lingering where unread input could destroy the answer.
+ */
+void client_over(struct client *c, bool keep);
+
+/* The response cannot be completed: the connection ends so that it shows; client_over follows. */
+void client_cut(struct client *c);
+
+#endif

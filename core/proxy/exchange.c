@@ -1,0 +1,501 @@
+/*
+ * exchange: the life of one request: made, driven, its clocks, the hooks it waits for, its end.
+ *
+ * Owns everything of an exchange and keeps it until the log hook has answered. Promises that each
+ * exchange ends once, as one of four outcomes, with one line in the access log. What happens on the
+ * way stands in request_way.c and response_way.c.
+ */
+#include "proxy/exchange.h"
+
+#include "base/log.h"
+#include "base/sys.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define EXCHANGE_MAGIC 0xe8c4a9u
+#define ARENA_MAX      (16u << 20)
+#define SPARE_MAX      64
+
+/* ---- life ---- */
+
+static void stop_clocks(struct exchange *x)
+{
+    struct deadline *clocks[] = {&x->origin_clock, &x->ceiling,    &x->body_clock, &x->send_clock,
+                                 &x->gone_clock,   &x->hook_clock, &x->silence};
+
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        deadline_clear(clocks[i]);
+}
+
+static void free_exchange(struct exchange *x)
+{
+    struct deadline *clocks[] = {&x->origin_clock, &x->ceiling,    &x->body_clock, &x->send_clock,
+                                 &x->gone_clock,   &x->hook_clock, &x->silence};
+
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        deadline_stop(clocks[i]);
+    arena_free(&x->arena);
+    x->magic = 0;
+    sys_free(x);
+}
+
+/* Everything is over and nobody up the stack uses it any more: ready for another request. */
+static void reap_exchange(struct doom *d)
+{
+    struct exchange *x = LIST_OWNER(d, struct exchange, doom);
+    struct proxy *p = x->proxy;
+
+    list_remove(&x->node);
+    origin_free(&x->origin);
+    body_reader_free(&x->request_body);
+    arena_reset(&x->arena);
+    generation_release(x->generation);
+    if (p->spare_count >= SPARE_MAX) {
+        free_exchange(x);
+        return;
+    }
+    list_push_front(&p->spare, &x->node);
+    p->spare_count++;
+}
+
+static void let_go(struct exchange *x)
+{
+    struct policy *policy = x->generation->policy;
+
+    if (policy != NULL)
+        policy->ops->forget(policy, &x->view);
+    net_doom(&x->proxy->net, &x->doom, reap_exchange);
+}
+
+/* A hook that had to wait has its verdict. */
+static void hook_over(struct exchange *x)
+{
+    x->asking = ASKING_ANSWERED;
+    deadline_clear(&x->hook_clock);
+    if (x->call.verdict.kind == VERDICT_FAILED)
+        x->proxy->stats->hook_errors++;
+    if (x->over)
+        let_go(x); /* it was the log hook */
+    else
+        exchange_run(x);
+}
+
+/* ---- clocks ---- */
+
+static void on_origin_clock(struct deadline *d, void *owner)
+{
+    struct exchange *x = owner;
+    double last = x->stall_since;
+    double left;
+
+    switch (x->origin_wait) {
+    case WAIT_NOTHING:
+        break;
+    case WAIT_CONNECT:
+        exchange_trouble(x, TROUBLE_CONNECT, "the connection was not made in time");
+        break;
+    case WAIT_RESPONSE:
+        exchange_trouble(x, TROUBLE_RESPONSE, "no final response in time");
+        break;
+    case WAIT_PROCESSING:
+        exchange_trouble(x, TROUBLE_PROCESSING, "no final response in time after a 102");
+        break;
+    case WAIT_STALL:
+        if (x->client->conn.last_write > last)
+            last = x->client->conn.last_write;
+        left = last + x->timeouts->stall - x->proxy->net.now;
+        if (left > 0.001) {
+            deadline_set(d, left);
+            break;
+        }
+        x->proxy->stats->timeouts++;
+        exchange_cut(x, "the response body made no progress");
+        break;
+    }
+}
+
+static void on_ceiling(struct deadline *d, void *owner)
+{
+    (void)d;
+    exchange_trouble(owner, TROUBLE_EXCHANGE, "no final response within the time of an exchange");
+}
+
+static void on_body_clock(struct deadline *d, void *owner)
+{
+    (void)d;
+    exchange_trouble(owner, TROUBLE_BODY, "the request body made no progress");
+}
+
+static void on_send_clock(struct deadline *d, void *owner)
+{
+    struct exchange *x = owner;
+    struct uplink *u = x->origin.uplink;
+    double left = u == NULL ? 0 : u->conn.last_write + x->timeouts->send - x->proxy->net.now;
+
+    if (left > 0.001)
+        deadline_set(d, left);
+    else
+        exchange_trouble(x, TROUBLE_SEND, "the origin took no bytes of the request");
+}
+
+static void on_gone_clock(struct deadline *d, void *owner)
+{
+    (void)d;
+    exchange_client_gone(owner);
+}
+
+static void on_hook_clock(struct deadline *d, void *owner)
+{
+    struct exchange *x = owner;
+    struct policy *policy = x->generation->policy;
+    (void)d;
+
+    log_error("%s: the %s hook waited longer than %g s; it counts as failed", x->id,
+              policy_hook_name(x->call.hook), x->timeouts->hook);
+    policy->ops->cancel(policy, &x->call);
+    x->call.verdict.kind = VERDICT_FAILED;
+    x->proxy->stats->timeouts++;
+    hook_over(x);
+}
+
+/* The origin is silent: the client gets a 100 from us. */
+static void on_silence(struct deadline *d, void *owner)
+{
+    struct exchange *x = owner;
+    (void)d;
+
+    if (expect_step(&x->expect, EXPECT_EVENT_SILENCE, false) == EXPECT_ACTION_OWN_100) {
+        client_continue(x->client);
+        x->result.expect = "forward-timed";
+        exchange_wait_origin(x, WAIT_NOTHING);
+        exchange_wait_body(x);
+    }
+}
+
+void exchange_wait_origin(struct exchange *x, enum origin_wait what)
+{
+    const struct timeouts *t = x->timeouts;
+    const double seconds[] = {
+        [WAIT_NOTHING] = 0,
+        [WAIT_CONNECT] = t->connect,
+        [WAIT_RESPONSE] = t->response,
+        [WAIT_PROCESSING] = t->processing,
+        [WAIT_STALL] = t->stall,
+    };
+
+    x->origin_wait = what;
+    deadline_set(&x->origin_clock, seconds[what]);
+}
+
+void exchange_wait_body(struct exchange *x)
+{
+    /* Once a final response is there, a client that stops sending is its right. */
+    if (x->response_step == RESPONSE_STEP_WAIT && x->request_step == REQUEST_STEP_BODY)
+        deadline_set(&x->body_clock, x->timeouts->body);
+}
+
+/* ---- hooks ---- */
+
+static void on_answered(struct policy_call *call)
+{
+    struct exchange *x = LIST_OWNER(call, struct exchange, call);
+
+    assert(x->magic == EXCHANGE_MAGIC);
+    hook_over(x);
+}
+
+bool exchange_hook(struct exchange *x, enum policy_hook hook)
+{
+    struct policy *policy = x->generation->policy;
+
+    if (x->asking == ASKING_WAITS)
+        return false;
+    if (x->asking == ASKING_ANSWERED) {
+        x->asking = ASKING_NOTHING;
+        return true;
+    }
+    x->call.verdict = (struct verdict){.kind = VERDICT_DEFAULT};
+    if (!policy_has(policy, hook))
+        return true;
+    x->call.hook = hook;
+    if (policy->ops->ask(policy, &x->call)) {
+        if (x->call.verdict.kind == VERDICT_FAILED)
+            x->proxy->stats->hook_errors++;
+        return true;
+    }
+    x->asking = ASKING_WAITS;
+    deadline_set(&x->hook_clock, x->timeouts->hook);
+    return false;
+}
+
+static void cancel_hook(struct exchange *x)
+{
+    struct policy *policy = x->generation->policy;
+
+    if (x->asking == ASKING_WAITS)
+        policy->ops->cancel(policy, &x->call);
+    x->asking = ASKING_NOTHING;
+    deadline_clear(&x->hook_clock);
+}
+
+void exchange_abandon(struct exchange *x)
+{
+    if (x->asking == ASKING_WAITS) {
+        cancel_hook(x);
+        let_go(x);
+    }
+}
+
+void exchange_free_spare(struct proxy *p)
+{
+    while (!list_is_empty(&p->spare)) {
+        struct exchange *x = LIST_OWNER(p->spare.next, struct exchange, node);
+        list_remove(&x->node);
+        free_exchange(x);
+    }
+}
+
+/* ---- driving ---- */
+
+void exchange_run(struct exchange *x)
+{
+    if (x->running)
+        return;
+    x->running = true;
+    while (!x->over && (exchange_request_step(x) || exchange_response_step(x)))
+        continue;
+    x->running = false;
+}
+
+/* ---- beginning ---- */
+
+static void write_id(struct exchange *x)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t id = x->view.id;
+
+    for (int i = 15; i >= 0; i--, id >>= 4)
+        x->id[i] = hex[id & 15];
+    x->id[16] = '\0';
+}
+
+static struct exchange *take_spare(struct proxy *p)
+{
+    struct exchange *x;
+
+    if (list_is_empty(&p->spare)) {
+        x = sys_calloc(1, sizeof *x);
+        if (x == NULL)
+            return NULL;
+        arena_init(&x->arena, ARENA_MAX);
+        deadline_init(&x->origin_clock, &p->net, on_origin_clock, x);
+        deadline_init(&x->ceiling, &p->net, on_ceiling, x);
+        deadline_init(&x->body_clock, &p->net, on_body_clock, x);
+        deadline_init(&x->send_clock, &p->net, on_send_clock, x);
+        deadline_init(&x->gone_clock, &p->net, on_gone_clock, x);
+        deadline_init(&x->hook_clock, &p->net, on_hook_clock, x);
+        deadline_init(&x->silence, &p->net, on_silence, x);
+        return x;
+    }
+    x = LIST_OWNER(p->spare.next, struct exchange, node);
+    list_remove(&x->node);
+    p->spare_count--;
+    return x;
+}
+
+/* Back to the state of a new one, save for the arena's block and the clocks' timers. */
+static void clean(struct exchange *x)
+{
+    x->doom.reap = NULL;
+    memset(&x->request, 0, sizeof x->request);
+    x->request_step = REQUEST_STEP_REQUEST;
+    x->response_step = RESPONSE_STEP_WAIT;
+    x->expect = EXPECT_STATE_IDLE;
+    memset(&x->interim, 0, sizeof x->interim);
+    x->offered.count = 0;
+    memset(&x->view, 0, sizeof x->view);
+    memset(&x->call, 0, sizeof x->call);
+    x->asking = ASKING_NOTHING;
+    memset(&x->trouble, 0, sizeof x->trouble);
+    memset(&x->result, 0, sizeof x->result);
+    x->address[0] = '\0';
+    x->origin_wait = WAIT_NOTHING;
+    x->stall_since = 0;
+    x->connecting_since = 0;
+    x->body_taken = 0;
+    x->running = x->request_read = x->begun = x->here = x->close = false;
+    x->retried = x->bodyless = x->over = false;
+}
+
+struct exchange *exchange_new(struct client *c)
+{
+    struct proxy *p = c->proxy;
+    struct exchange *x = take_spare(p);
+
+    if (x == NULL)
+        return NULL;
+    clean(x);
+    x->magic = EXCHANGE_MAGIC;
+    x->proxy = p;
+    x->client = c;
+    x->peer = c->peer;
+    x->generation = p->current;
+    generation_hold(x->generation);
+    x->settings = x->generation->settings;
+    x->timeouts = &x->settings->timeouts;
+    origin_init(&x->origin, x);
+    body_reader_init(&x->request_body, (struct framing){FRAMING_NONE, 0});
+    x->began = p->net.now;
+    x->call.view = &x->view;
+    x->call.done = on_answered;
+    x->view.id = p->next_id++;
+    x->view.request_id = x->id;
+    x->view.arena = &x->arena;
+    x->view.settings = x->settings;
+    x->view.request = &x->request;
+    x->view.client = &x->peer;
+    x->view.upstream = x->settings->upstream;
+    x->view.max_body = UINT64_MAX;
+    x->result.outcome = x->result.error = x->result.upstream = x->result.address = "";
+    x->result.expect = x->result.upgrade = "";
+    x->result.interims = x->codes;
+    write_id(x);
+    list_push_back(&p->exchanges, &x->node);
+    p->stats->requests++;
+    p->stats->active++;
+    return x;
+}
+
+void exchange_begin_fault(struct exchange *x, struct fault fault)
+{
+    x->close = true;
+    log_debug("%s: bad request: %s; answering %d and closing", x->id, fault.why, fault.status);
+    exchange_answer_status(x, fault.status, fault.why);
+}
+
+void exchange_begin(struct exchange *x, struct slice head)
+{
+    const struct limits *l = &x->settings->limits;
+    struct lint_limits limits = {l->request_line, l->head, l->fields};
+    struct slice bytes = arena_copy(&x->arena, head);
+    bool disagreed = false;
+    struct fault fault = fault_of(500, "no memory for a request head");
+
+    if (bytes.at != NULL)
+        fault = request_read(&x->request, &x->arena, bytes, &limits, &disagreed);
+    if (disagreed)
+        x->proxy->stats->disagreements++;
+    if (fault_is(fault)) {
+        exchange_begin_fault(x, fault);
+        return;
+    }
+    body_reader_init(&x->request_body, x->request.framing);
+    if (framing_has_body(x->request.framing))
+        x->client->step = CLIENT_BODY;
+    else
+        x->request_read = true;
+    deadline_set(&x->ceiling, x->timeouts->exchange);
+    exchange_run(x);
+}
+
+/* ---- the client ---- */
+
+void exchange_client_ended(struct exchange *x)
+{
+    /* It may have left, or only be done talking: it gets a moment. */
+    if (!deadline_is_set(&x->gone_clock))
+        deadline_set(&x->gone_clock, x->timeouts->half_close);
+}
+
+void exchange_client_gone(struct exchange *x)
+{
+    if (x->over)
+        return;
+    if (x->response_step == RESPONSE_STEP_TUNNEL)
+        tunnel_abort(&x->tunnel);
+    if (x->result.error[0] == '\0')
+        x->result.error = "the client left";
+    conn_close(&x->client->conn);
+    exchange_finish(x, OUTCOME_ABORTED);
+}
+
+void exchange_client_drained(struct exchange *x)
+{
+    x->stall_since = x->proxy->net.now;
+    origin_resume(&x->origin);
+}
+
+bool exchange_may_keep(const struct exchange *x)
+{
+    return x->request.keep_alive && x->request_read && !x->close && !x->proxy->draining;
+}
+
+/* ---- the end ---- */
+
+static void fill_result(struct exchange *x, enum outcome outcome)
+{
+    static const char *const names[] = {
+        [OUTCOME_UPSTREAM] = "upstream",
+        [OUTCOME_HERE] = "here",
+        [OUTCOME_ABORTED] = "aborted",
+        [OUTCOME_CUT] = "cut",
+    };
+    struct policy_result *r = &x->result;
+
+    r->outcome = names[outcome];
+    r->interim_count = x->interim.forwarded;
+    r->elapsed = x->proxy->net.now - x->began;
+    if (x->origin.upstream != NULL) {
+        r->upstream = x->settings->upstreams[x->view.upstream].name;
+        r->address = origin_address(&x->origin, x->address);
+    }
+    x->view.result = r;
+}
+
+static void count_outcome(struct stats *s, enum outcome outcome)
+{
+    s->active--;
+    switch (outcome) {
+    case OUTCOME_UPSTREAM:
+        s->answered_upstream++;
+        break;
+    case OUTCOME_HERE:
+        s->answered_here++;
+        break;
+    case OUTCOME_ABORTED:
+        s->aborted++;
+        break;
+    case OUTCOME_CUT:
+        s->cut++;
+        break;
+    }
+}
+
+void exchange_finish(struct exchange *x, enum outcome outcome)
+{
+    struct client *c = x->client;
+    bool keep = exchange_may_keep(x) && (outcome == OUTCOME_UPSTREAM || outcome == OUTCOME_HERE);
+
+    assert(!x->over);
+    x->over = true;
+    x->response_step = RESPONSE_STEP_OVER;
+    stop_clocks(x);
+    cancel_hook(x);
+    origin_release(&x->origin);
+    fill_result(x, outcome);
+    count_outcome(x->proxy->stats, outcome);
+    access_add(&x->proxy->access, x->settings->access_log, &x->view);
+    x->client = NULL;
+    if (exchange_hook(x, HOOK_LOG))
+        let_go(x);
+    client_over(c, keep);
+}
+
+void exchange_cut(struct exchange *x, const char *why)
+{
+    log_warning("%s: %s; cutting the client connection", x->id, why);
+    x->result.error = why;
+    client_cut(x->client);
+    exchange_finish(x, OUTCOME_CUT);
+}

@@ -1,0 +1,82 @@
+/*
+ * origin: one exchange's side towards its origin, speaking HTTP/1.
+ *
+ * It finds a connection, writes the request, reads the responses and gives them to the exchange.
+ * It lives in the exchange; the functions here are all that an exchange knows of it.
+ */
+#ifndef INTERIM_PROXY_ORIGIN_H
+#define INTERIM_PROXY_ORIGIN_H
+
+#include "http/rewrite.h"
+#include "net/upstream.h"
+#include "proxy/body.h"
+
+struct exchange;
+
+enum origin_step {
+    ORIGIN_NONE,       /* no connection */
+    ORIGIN_CONNECTING, /* one is being made */
+    ORIGIN_HEAD,       /* a response head is to come */
+    ORIGIN_HELD,       /* a final head is in; its body waits for origin_accept */
+    ORIGIN_BODY,       /* the body is being read */
+    ORIGIN_DONE,       /* the response is complete */
+    ORIGIN_TUNNEL      /* the connection belongs to a tunnel */
+};
+
+struct origin {
+    struct exchange *exchange;
+    struct upstream *upstream;
+    struct upstream_search search;
+    struct uplink *uplink;
+    enum origin_step step;
+    struct response response; /* the latest head */
+    struct body_reader body;
+    struct buf in;             /* read and not yet used */
+    struct slice *input;       /* what is being worked on; NULL outside */
+    size_t scanned;            /* of an incomplete head */
+    struct slice tried;        /* "127.0.0.1:9000 (Connection refused), …", in the arena */
+    enum framing_kind writing; /* how the request body is framed */
+    bool spoke;                /* any byte of a response has come */
+    bool request_sent;         /* the request was put whole */
+    bool ended;                /* the origin ended its sending side */
+};
+
+void origin_init(struct origin *o, struct exchange *x);
+void origin_free(struct origin *o); /* drops the connection and the memory */
+
+/*
+ * Looks for a connection: an idle one unless `fresh`, else a new one. True: one is there, or is
+ * being made (exchange_origin_ready comes from the loop). False: every address failed.
+ */
+bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh);
+
+/* True if a connection is there and can be written to. */
+bool origin_is_ready(const struct origin *o);
+
+/* Everything sent so far was taken. */
+bool origin_is_blocked(struct origin *o);
+
+/* The request, in this order. origin_head returns false when the head cannot be written. */
+bool origin_head(struct origin *o, const struct rewrite_request *r);
+void origin_body(struct origin *o, const struct slice *data, size_t count);
+void origin_end(struct origin *o, struct slice trailers);
+
+/* The exchange takes the body of the final response now. */
+void origin_accept(struct origin *o);
+
+/* The client can take more. */
+void origin_resume(struct origin *o);
+
+/* Lets go of the connection: back to the pool if it is clean, else closed. */
+void origin_release(struct origin *o);
+
+/* Closes the connection, whatever its state. */
+void origin_drop(struct origin *o);
+
+/* Bytes behind a 101; they live until origin_free. */
+struct slice origin_early(struct origin *o);
+
+/* The address in use or tried last, as text in `text`; "" when none was. */
+const char *origin_address(const struct origin *o, char text[ADDR_TEXT_MAX]);
+
+#endif

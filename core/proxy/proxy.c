@@ -1,0 +1,162 @@
+/*
+ * proxy: one worker's listeners, clients and generations; the Date; draining.
+ */
+#include "base/log.h"
+#include "base/sys.h"
+#include "net/listener.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/local.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+struct slice proxy_date(struct proxy *p)
+{
+    time_t now = (time_t)sys_realtime();
+
+    if (now != p->date_second) {
+        struct tm tm;
+        p->date_second = now;
+        gmtime_r(&now, &tm);
+        strftime(p->date, sizeof p->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    }
+    return slice_of_string(p->date);
+}
+
+static void on_accepted(struct listener *l, int fd, const struct addr *peer)
+{
+    struct proxy *p = l->owner;
+
+    if (!client_open(p, fd, peer))
+        log_error("no memory for a client; its connection is closed");
+}
+
+static void on_paused(struct listener *l, int error)
+{
+    struct proxy *p = l->owner;
+
+    p->stats->accept_pauses++;
+    log_warning("cannot accept: %s; trying again in a moment", strerror(error));
+}
+
+struct proxy *proxy_new(struct ev_loop *loop, struct stats *stats, int access_fd, unsigned worker)
+{
+    struct proxy *p = sys_calloc(1, sizeof *p);
+    uint64_t start = 0;
+
+    if (p == NULL)
+        return NULL;
+    if (!net_init(&p->net, loop)) {
+        sys_free(p);
+        return NULL;
+    }
+    p->stats = stats;
+    access_init(&p->access, &p->net, access_fd);
+    list_init(&p->listeners);
+    list_init(&p->clients);
+    list_init(&p->exchanges);
+    list_init(&p->spare);
+    /* Ids differ between workers and between runs; a failure only makes them less so. */
+    (void)!getrandom(&start, sizeof start, GRND_NONBLOCK);
+    p->next_id = ((uint64_t)worker << 56) | (start >> 8 & ~(uint64_t)0xffffff);
+    return p;
+}
+
+static void close_listeners(struct proxy *p)
+{
+    while (!list_is_empty(&p->listeners)) {
+        struct listener *l = LIST_OWNER(p->listeners.next, struct listener, node);
+        listener_stop(l);
+        list_remove(&l->node);
+        sys_free(l);
+    }
+}
+
+void proxy_free(struct proxy *p)
+{
+    p->drained = NULL;
+    close_listeners(p);
+    while (!list_is_empty(&p->clients))
+        client_kill(LIST_OWNER(p->clients.next, struct client, node));
+    /* Exchanges whose log hook waits have no client any more. */
+    for (struct list *n = p->exchanges.next; n != &p->exchanges; n = n->next)
+        exchange_abandon(LIST_OWNER(n, struct exchange, node));
+    if (p->current != NULL)
+        generation_release(p->current);
+    p->current = NULL;
+    net_free(&p->net);
+    exchange_free_spare(p);
+    access_free(&p->access);
+    sys_free(p);
+}
+
+bool proxy_use(struct proxy *p, const struct settings *settings, struct policy *policy,
+               uint64_t generation, void (*gone)(void *arg), void *arg)
+{
+    struct generation *g =
+        generation_new(&p->net, settings, policy, generation, p->stats, gone, arg);
+
+    if (g == NULL)
+        return false;
+    if (p->current != NULL)
+        generation_release(p->current);
+    p->current = g;
+    return true;
+}
+
+bool proxy_listen(struct proxy *p, int fd)
+{
+    struct listener *l = sys_calloc(1, sizeof *l);
+
+    assert(p->current != NULL);
+    if (l == NULL)
+        return false;
+    l->accepted = on_accepted;
+    l->paused = on_paused;
+    l->owner = p;
+    list_push_back(&p->listeners, &l->node);
+    listener_open(l, &p->net, fd);
+    return true;
+}
+
+void proxy_unlisten(struct proxy *p, int fd)
+{
+    for (struct list *n = p->listeners.next; n != &p->listeners; n = n->next) {
+        struct listener *l = LIST_OWNER(n, struct listener, node);
+        if (l->fd != fd)
+            continue;
+        listener_drain(l);
+        list_remove(&l->node);
+        sys_free(l);
+        return;
+    }
+}
+
+void proxy_client_closed(struct proxy *p)
+{
+    if (p->draining && p->drained != NULL && list_is_empty(&p->clients)) {
+        void (*done)(void *) = p->drained;
+        p->drained = NULL;
+        done(p->drained_arg);
+    }
+}
+
+void proxy_drain(struct proxy *p, void (*done)(void *arg), void *arg)
+{
+    struct list *n;
+    struct list *next;
+
+    while (!list_is_empty(&p->listeners))
+        proxy_unlisten(p, LIST_OWNER(p->listeners.next, struct listener, node)->fd);
+    p->draining = true;
+    for (n = p->clients.next; n != &p->clients; n = next) {
+        next = n->next;
+        client_retire(LIST_OWNER(n, struct client, node));
+    }
+    p->drained = done;
+    p->drained_arg = arg;
+    proxy_client_closed(p);
+}

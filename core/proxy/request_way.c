@@ -1,0 +1,371 @@
+/*
+ * request_way: the steps of a request towards its origin.
+ *
+ * request and expect or upgrade hook, a connection, the head, the body. Promises that nothing
+ * reaches an origin before the policy has decided, and that a body byte is given on at most once.
+ * The response's way begins beside it as soon as the head is sent.
+ */
+#include "base/log.h"
+#include "proxy/exchange.h"
+
+#include <errno.h>
+
+#define GO_ON   true
+#define WAIT_ON false
+
+/* A hook failed: true if the exchange goes on with the default all the same. */
+static bool survives_failure(struct exchange *x)
+{
+    if (x->settings->on_error_default)
+        return true;
+    exchange_answer_status(x, 500, "a hook failed");
+    return false;
+}
+
+/* Refusals close: what the client may have begun to send is no request. */
+static void refuse(struct exchange *x)
+{
+    x->close = true;
+    exchange_answer_verdict(x);
+}
+
+/* TRACE and OPTIONS that may go no further (RFC 9110 section 7.6.2). */
+static void answer_last_hop(struct exchange *x)
+{
+    bool options = slice_equals(x->request.head.method, SLICE("OPTIONS"));
+    exchange_answer_status(x, options ? 200 : 405, "Max-Forwards is 0");
+}
+
+/* What the hook set must still be within bounds. */
+static int over_limits(const struct exchange *x)
+{
+    const struct limits *l = &x->settings->limits;
+
+    if (x->request.head.count > l->fields || head_fields_size(&x->request.head) > l->head)
+        return 431;
+    if (x->request.framing.kind == FRAMING_LENGTH && x->request.framing.length > x->view.max_body)
+        return 413;
+    return 0;
+}
+
+static bool step_request(struct exchange *x)
+{
+    int status;
+
+    if (!exchange_hook(x, HOOK_REQUEST))
+        return WAIT_ON;
+    if (x->call.verdict.kind == VERDICT_ANSWER) {
+        exchange_answer_verdict(x);
+        return GO_ON;
+    }
+    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
+        return GO_ON;
+    status = over_limits(x);
+    if (status != 0)
+        exchange_answer_status(x, status, "over a limit after the request hook");
+    else if (x->request.wants_answer_here)
+        answer_last_hop(x);
+    x->request_step = REQUEST_STEP_EXPECT;
+    return GO_ON;
+}
+
+static bool step_expect(struct exchange *x)
+{
+    enum expect_event event = EXPECT_EVENT_FORWARD;
+
+    if (x->request.expect != EXPECT_HELD) {
+        x->request_step = REQUEST_STEP_UPGRADE;
+        return GO_ON;
+    }
+    x->expect = EXPECT_STATE_ASKED;
+    if (!exchange_hook(x, HOOK_EXPECT))
+        return WAIT_ON;
+    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
+        return GO_ON;
+    if (x->call.verdict.kind == VERDICT_ANSWER)
+        event = EXPECT_EVENT_REFUSE;
+    else if (x->call.verdict.kind == VERDICT_CONTINUE)
+        event = EXPECT_EVENT_CONTINUE;
+    x->request_step = REQUEST_STEP_SEEK;
+    switch (expect_step(&x->expect, event, client_has_input(x->client))) {
+    case EXPECT_ACTION_ANSWER:
+        x->result.expect = "refused";
+        x->proxy->stats->expect_refused++;
+        refuse(x);
+        break;
+    case EXPECT_ACTION_SEND_100:
+        client_continue(x->client);
+        /* fall through */
+    case EXPECT_ACTION_SEND_PLAIN:
+        x->result.expect = "continue";
+        x->proxy->stats->expect_continued++;
+        break;
+    default:
+        x->result.expect = "forward";
+        x->proxy->stats->expect_forwarded++;
+        break;
+    }
+    return GO_ON;
+}
+
+static bool step_upgrade(struct exchange *x)
+{
+    const struct verdict *v = &x->call.verdict;
+
+    if (x->request.offers.count == 0) {
+        x->request_step = REQUEST_STEP_SEEK;
+        return GO_ON;
+    }
+    if (!exchange_hook(x, HOOK_UPGRADE))
+        return WAIT_ON;
+    if (v->kind == VERDICT_FAILED && !survives_failure(x))
+        return GO_ON;
+    x->request_step = REQUEST_STEP_SEEK;
+    if (v->kind == VERDICT_ANSWER) {
+        x->result.upgrade = "refused";
+        x->proxy->stats->upgrades_refused++;
+        refuse(x);
+    } else if (v->kind == VERDICT_OFFER) {
+        x->offered = v->offers;
+    } else if (v->kind != VERDICT_ORDINARY) {
+        upgrade_default(&x->request.offers, &x->offered);
+    }
+    if (!x->over && x->offered.count == 0)
+        x->result.upgrade = "ordinary";
+    return GO_ON;
+}
+
+static void choose_upstream(struct exchange *x, int index)
+{
+    x->timeouts = &x->settings->upstreams[index].timeouts;
+    x->connecting_since = x->proxy->net.now;
+}
+
+static bool step_seek(struct exchange *x)
+{
+    int index = x->view.upstream;
+
+    if (index < 0) {
+        exchange_trouble(x, TROUBLE_NO_UPSTREAM, "no upstream is set for this request");
+        x->request_step = REQUEST_STEP_DISCARD;
+        return GO_ON;
+    }
+    choose_upstream(x, index);
+    x->request_step = REQUEST_STEP_CONNECT;
+    if (!origin_seek(&x->origin, &x->generation->upstreams[index], x->retried))
+        exchange_origin_unreachable(x);
+    else if (!origin_is_ready(&x->origin))
+        exchange_wait_origin(x, WAIT_CONNECT);
+    return GO_ON;
+}
+
+static bool step_connect(struct exchange *x)
+{
+    if (!origin_is_ready(&x->origin))
+        return WAIT_ON;
+    x->result.reused = x->origin.uplink->reused;
+    x->result.connect = x->result.reused ? 0 : x->proxy->net.now - x->connecting_since;
+    exchange_wait_origin(x, WAIT_NOTHING);
+    x->request_step = REQUEST_STEP_SEND_HEAD;
+    return GO_ON;
+}
+
+/* The request is sent as far as it goes without the client: what is waited for now? */
+static void start_clocks(struct exchange *x)
+{
+    if (x->request_read || x->expect == EXPECT_STATE_FORWARDED)
+        exchange_wait_origin(x, WAIT_RESPONSE);
+    else
+        exchange_wait_body(x);
+    if (x->expect == EXPECT_STATE_FORWARDED)
+        deadline_set(&x->silence, x->timeouts->continue_);
+}
+
+static bool step_send_head(struct exchange *x)
+{
+    char client[ADDR_TEXT_MAX];
+    struct rewrite_request r = {
+        .request = &x->request,
+        .framing = x->request.framing,
+        .expect = x->expect == EXPECT_STATE_FORWARDED,
+        .upgrade = &x->offered,
+        .via = slice_of_string(x->settings->via),
+        .client = slice_of_string(addr_host(&x->peer, client)),
+        .scheme = SLICE("http"),
+        .trusted = settings_trusts(x->settings, &x->peer),
+    };
+
+    if (!origin_head(&x->origin, &r)) {
+        exchange_answer_status(x, 500, "no memory for the head to the origin");
+        return GO_ON;
+    }
+    x->request_step = x->request_read ? REQUEST_STEP_SENT : REQUEST_STEP_BODY;
+    start_clocks(x);
+    if (x->request_read)
+        origin_end(&x->origin, SLICE(""));
+    else
+        client_resume(x->client);
+    return GO_ON;
+}
+
+static bool step_wait(struct exchange *x)
+{
+    (void)x;
+    return WAIT_ON;
+}
+
+bool exchange_request_step(struct exchange *x)
+{
+    static bool (*const steps[REQUEST_STEP_COUNT])(struct exchange *) = {
+        [REQUEST_STEP_REQUEST] = step_request, [REQUEST_STEP_EXPECT] = step_expect,
+        [REQUEST_STEP_UPGRADE] = step_upgrade, [REQUEST_STEP_SEEK] = step_seek,
+        [REQUEST_STEP_CONNECT] = step_connect, [REQUEST_STEP_SEND_HEAD] = step_send_head,
+        [REQUEST_STEP_BODY] = step_wait,       [REQUEST_STEP_SENT] = step_wait,
+        [REQUEST_STEP_DISCARD] = step_wait,
+    };
+
+    /* Once the response's way has taken over, nothing more is decided about the request. */
+    if (x->response_step != RESPONSE_STEP_WAIT)
+        return WAIT_ON;
+    return steps[x->request_step](x);
+}
+
+/* ---- events ---- */
+
+void exchange_origin_ready(struct exchange *x)
+{
+    exchange_run(x);
+}
+
+void exchange_origin_unreachable(struct exchange *x)
+{
+    const char *tried = arena_string(&x->arena, x->origin.tried);
+    enum trouble trouble =
+        x->origin.search.error == ECONNREFUSED ? TROUBLE_REFUSED : TROUBLE_UNREACHABLE;
+
+    exchange_trouble(x, trouble, tried != NULL ? tried : "every address failed");
+}
+
+bool exchange_takes_body(struct exchange *x)
+{
+    if (x->request_step == REQUEST_STEP_DISCARD)
+        return x->result.bytes_in - x->body_taken <= x->settings->limits.linger_bytes;
+    if (x->request_step != REQUEST_STEP_BODY)
+        return false;
+    if (!origin_is_blocked(&x->origin))
+        return true;
+    deadline_clear(&x->body_clock);
+    if (x->response_step == RESPONSE_STEP_WAIT && !deadline_is_set(&x->send_clock))
+        deadline_set(&x->send_clock, x->timeouts->send);
+    return false;
+}
+
+/* The client's body has begun: whoever waited for the other now waits for more of it. */
+static void note_progress(struct exchange *x)
+{
+    if (x->expect == EXPECT_STATE_FORWARDED) {
+        expect_step(&x->expect, EXPECT_EVENT_BODY, true);
+        deadline_clear(&x->silence);
+        if (x->origin_wait == WAIT_RESPONSE)
+            exchange_wait_origin(x, WAIT_NOTHING);
+    }
+    deadline_clear(&x->send_clock);
+    exchange_wait_body(x);
+}
+
+void exchange_body(struct exchange *x, const struct slice *data, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        x->result.bytes_in += data[i].len;
+    if (x->request_step == REQUEST_STEP_DISCARD)
+        return;
+    note_progress(x);
+    if (x->result.bytes_in > x->view.max_body) {
+        x->close = true;
+        exchange_answer_status(x, 413, "the request body is over req.max_body");
+        return;
+    }
+    x->body_taken = x->result.bytes_in;
+    origin_body(&x->origin, data, count);
+}
+
+void exchange_body_end(struct exchange *x)
+{
+    x->request_read = true;
+    deadline_clear(&x->body_clock);
+    deadline_clear(&x->send_clock);
+    if (x->request_step != REQUEST_STEP_BODY)
+        return;
+    origin_end(&x->origin, buf_slice(&x->request_body.trailers));
+    x->request_step = REQUEST_STEP_SENT;
+    if (x->response_step == RESPONSE_STEP_WAIT && x->origin_wait == WAIT_NOTHING)
+        exchange_wait_origin(x, WAIT_RESPONSE);
+}
+
+void exchange_body_bad(struct exchange *x)
+{
+    x->close = true;
+    log_info("%s: bad request body: %s; answering 400 and closing both sides", x->id,
+             x->request_body.why);
+    exchange_answer_status(x, 400, x->request_body.why);
+}
+
+void exchange_origin_drained(struct exchange *x)
+{
+    deadline_clear(&x->send_clock);
+    if (x->request_step == REQUEST_STEP_BODY) {
+        exchange_wait_body(x);
+        client_resume(x->client);
+    }
+}
+
+/* Safe to send twice (RFC 9110 section 9.2.2). */
+static bool is_idempotent(struct slice method)
+{
+    static const struct slice methods[] = {SLICE_INIT("GET"),     SLICE_INIT("HEAD"),
+                                           SLICE_INIT("PUT"),     SLICE_INIT("DELETE"),
+                                           SLICE_INIT("OPTIONS"), SLICE_INIT("TRACE")};
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (slice_equals(method, methods[i]))
+            return true;
+    return false;
+}
+
+bool exchange_retry(struct exchange *x)
+{
+    struct origin *o = &x->origin;
+    bool held = x->expect == EXPECT_STATE_FORWARDED;
+
+    if (o->uplink == NULL || !o->uplink->reused || o->spoke || x->retried || x->body_taken > 0)
+        return false;
+    if (!held && !is_idempotent(x->request.head.method))
+        return false;
+    log_info("%s: a pooled connection to %s was dead; trying a fresh one", x->id,
+             origin_address(o, x->address));
+    x->retried = true;
+    x->proxy->stats->upstream_retries++;
+    origin_drop(o);
+    exchange_wait_origin(x, WAIT_NOTHING);
+    deadline_clear(&x->silence);
+    x->request_step = REQUEST_STEP_SEEK;
+    exchange_run(x);
+    return true;
+}
+
+void exchange_origin_deaf(struct exchange *x)
+{
+    if (exchange_retry(x))
+        return;
+    /* It may have answered already: what it said is still read. The rest of the body is not for
+     * anybody. */
+    if (x->request_step == REQUEST_STEP_BODY) {
+        x->request_step = REQUEST_STEP_DISCARD;
+        x->close = true;
+        deadline_clear(&x->send_clock);
+        deadline_clear(&x->body_clock);
+        if (x->origin_wait == WAIT_NOTHING)
+            exchange_wait_origin(x, WAIT_RESPONSE);
+        client_resume(x->client);
+    }
+}

@@ -1,0 +1,287 @@
+/*
+ * response_way: the steps of the responses towards the client.
+ *
+ * Every interim response goes out as soon as its empty line is read. A final head passes the
+ * response hook, then its body follows; a checked 101 becomes a tunnel. Promises that a response
+ * that broke off never looks complete, and that nothing but one final head is ever sent.
+ */
+#include "base/log.h"
+#include "proxy/exchange.h"
+
+#include <string.h>
+
+#define GO_ON   true
+#define WAIT_ON false
+
+static struct slice via_of(const struct exchange *x)
+{
+    return x->settings->via_responses ? slice_of_string(x->settings->via) : SLICE("");
+}
+
+/* ---- interim responses ---- */
+
+static void count_forwarded(struct exchange *x, int code)
+{
+    struct stats *s = x->proxy->stats;
+
+    if (x->interim.forwarded <= POLICY_INTERIM_CODES)
+        x->codes[x->interim.forwarded - 1] = code;
+    if (code == 100)
+        s->interims_100++;
+    else if (code == 102)
+        s->interims_102++;
+    else if (code == 103)
+        s->interims_103++;
+    else
+        s->interims_other++;
+}
+
+/* What a code means for the clocks (a 102 promises that a final response comes in time; a 100 sets
+ * the body free; no other changes anything). */
+static void note_code(struct exchange *x, int code)
+{
+    if (code == 102 && (x->origin_wait != WAIT_PROCESSING || x->timeouts->processing_restarts))
+        exchange_wait_origin(x, WAIT_PROCESSING);
+    if (code != 100)
+        return;
+    deadline_clear(&x->silence);
+    if (x->request_step == REQUEST_STEP_BODY && x->origin_wait == WAIT_RESPONSE) {
+        exchange_wait_origin(x, WAIT_NOTHING);
+        exchange_wait_body(x);
+    }
+}
+
+static enum interim_action judge(struct exchange *x, int code, size_t bytes, const char **why)
+{
+    const struct limits *l = &x->settings->limits;
+    struct interim_limits limits = {l->interim, l->interim_bytes};
+
+    return interim_step(&x->interim, &limits, code, bytes, x->request.head.minor,
+                        x->offered.count > 0, &x->expect, why);
+}
+
+static void note_first_byte(struct exchange *x)
+{
+    if (x->result.first_byte <= 0)
+        x->result.first_byte = x->proxy->net.now - x->began;
+}
+
+void exchange_interim(struct exchange *x, size_t bytes)
+{
+    const struct head *head = &x->origin.response.head;
+    const char *why = NULL;
+
+    note_first_byte(x);
+    switch (judge(x, head->status, bytes, &why)) {
+    case INTERIM_FORWARD:
+        client_interim(x->client, head, via_of(x));
+        count_forwarded(x, head->status);
+        note_code(x, head->status);
+        break;
+    case INTERIM_SWALLOW:
+        x->proxy->stats->interims_dropped++;
+        note_code(x, head->status);
+        break;
+    default:
+        exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, why);
+        break;
+    }
+}
+
+/* ---- upgrade ---- */
+
+static void on_tunnel_over(struct tunnel *t, enum tunnel_end end)
+{
+    struct exchange *x = t->owner;
+
+    x->result.tunnel_in = t->relay[0].bytes;
+    x->result.tunnel_out = t->relay[1].bytes;
+    x->proxy->stats->tunnels--;
+    if (end == TUNNEL_IDLE) {
+        x->result.error = "the tunnel was idle for too long";
+        x->proxy->stats->timeouts++;
+        log_info("%s: no byte through the tunnel for %g s; closed", x->id, x->timeouts->tunnel);
+    } else if (end == TUNNEL_RESET) {
+        x->result.error = "one side of the tunnel was reset";
+    }
+    exchange_finish(x, OUTCOME_UPSTREAM);
+}
+
+static void begin_tunnel(struct exchange *x, struct slice protocol)
+{
+    struct origin *o = &x->origin;
+    struct slice early_client;
+
+    if (!client_switch(x->client, &o->response.head, via_of(x), &early_client)) {
+        exchange_answer_status(x, 500, "no memory for a head");
+        return;
+    }
+    x->begun = true;
+    x->result.status = 101;
+    x->result.upgrade = arena_string(&x->arena, protocol);
+    if (x->result.upgrade == NULL)
+        x->result.upgrade = "?";
+    x->response_step = RESPONSE_STEP_TUNNEL;
+    exchange_wait_origin(x, WAIT_NOTHING);
+    deadline_clear(&x->ceiling);
+    deadline_clear(&x->gone_clock);
+    x->proxy->stats->upgrades++;
+    x->proxy->stats->tunnels++;
+    o->step = ORIGIN_TUNNEL;
+    tunnel_open(&x->tunnel, &x->client->conn, &o->uplink->conn, early_client, origin_early(o),
+                x->timeouts->tunnel, on_tunnel_over, x);
+}
+
+void exchange_switching(struct exchange *x, size_t bytes)
+{
+    const char *why = NULL;
+    struct slice protocol;
+    struct fault fault;
+
+    note_first_byte(x);
+    if (judge(x, 101, bytes, &why) != INTERIM_UPGRADE) {
+        exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, why);
+        return;
+    }
+    fault = upgrade_check(&x->request.head, &x->offered, &x->origin.response.head, &protocol);
+    if (fault_is(fault))
+        exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, fault.why);
+    else
+        begin_tunnel(x, protocol);
+}
+
+/* ---- the final response ---- */
+
+void exchange_final(struct exchange *x)
+{
+    note_first_byte(x);
+    if (x->offered.count > 0) {
+        x->proxy->stats->upgrades_declined++;
+        x->result.upgrade = "declined";
+        /* What the client sent behind its offer was meant for the other protocol. */
+        if (client_has_input(x->client))
+            x->close = true;
+    }
+    if (x->expect != EXPECT_STATE_IDLE)
+        expect_step(&x->expect, EXPECT_EVENT_ORIGIN_FINAL, false);
+    exchange_wait_origin(x, WAIT_NOTHING);
+    deadline_clear(&x->ceiling);
+    deadline_clear(&x->silence);
+    /* An early answer: the client may be waiting for it and send nothing more. */
+    deadline_clear(&x->body_clock);
+    x->view.response = &x->origin.response;
+    x->response_step = RESPONSE_STEP_FINAL;
+    exchange_run(x);
+}
+
+static bool has_no_body(int status)
+{
+    return status == 204 || status == 304;
+}
+
+/* How the body goes to the client. */
+static struct framing framing_to_client(struct exchange *x)
+{
+    const struct response *r = &x->origin.response;
+    struct framing f = r->framing;
+
+    if (x->request.is_head || x->bodyless)
+        return (struct framing){FRAMING_NONE, 0};
+    /* A status that has a body, made from one that has none: an empty body. */
+    if (f.kind == FRAMING_NONE && !has_no_body(r->head.status))
+        return (struct framing){FRAMING_LENGTH, 0};
+    if (f.kind == FRAMING_CHUNKED || f.kind == FRAMING_CLOSE)
+        f.kind = x->request.head.minor == 0 ? FRAMING_CLOSE : FRAMING_CHUNKED;
+    return f;
+}
+
+static void begin_response(struct exchange *x)
+{
+    const struct response *r = &x->origin.response;
+    struct rewrite_response w = {.head = &r->head, .via = via_of(x), .date = proxy_date(x->proxy)};
+
+    x->bodyless = has_no_body(r->head.status) && r->framing.kind != FRAMING_NONE;
+    w.framing = framing_to_client(x);
+    w.keep_framing_fields = (x->request.is_head || r->head.status == 304) && !x->bodyless;
+    if (w.framing.kind == FRAMING_CLOSE)
+        x->close = true;
+    /* Unread bytes of the request's body make the connection useless for another. */
+    if (!x->request_read)
+        x->close = true;
+    w.close = !exchange_may_keep(x);
+    w.keep_alive = !w.close && x->request.head.minor == 0;
+    if (!client_begin(x->client, &w)) {
+        exchange_answer_status(x, 502, "no memory for the response head");
+        return;
+    }
+    x->begun = true;
+    x->result.status = r->head.status;
+    x->response_step = RESPONSE_STEP_BODY;
+    x->stall_since = x->proxy->net.now;
+    exchange_wait_origin(x, WAIT_STALL);
+    if (x->bodyless)
+        exchange_response_end(x);
+    else
+        origin_accept(&x->origin);
+}
+
+static bool step_final(struct exchange *x)
+{
+    const struct head *head = &x->origin.response.head;
+
+    if (!exchange_hook(x, HOOK_RESPONSE))
+        return WAIT_ON;
+    if (x->call.verdict.kind == VERDICT_ANSWER) {
+        exchange_answer_verdict(x);
+    } else if (x->call.verdict.kind == VERDICT_FAILED && !x->settings->on_error_default) {
+        exchange_answer_status(x, 500, "the response hook failed");
+    } else if (head->count > x->settings->limits.fields ||
+               head_fields_size(head) > x->settings->limits.head) {
+        exchange_answer_status(x, 502, "over a limit after the response hook");
+    } else {
+        begin_response(x);
+    }
+    return GO_ON;
+}
+
+static bool step_wait(struct exchange *x)
+{
+    (void)x;
+    return WAIT_ON;
+}
+
+bool exchange_response_step(struct exchange *x)
+{
+    static bool (*const steps[RESPONSE_STEP_COUNT])(struct exchange *) = {
+        [RESPONSE_STEP_WAIT] = step_wait,   [RESPONSE_STEP_TROUBLE] = exchange_trouble_step,
+        [RESPONSE_STEP_FINAL] = step_final, [RESPONSE_STEP_BODY] = step_wait,
+        [RESPONSE_STEP_TUNNEL] = step_wait, [RESPONSE_STEP_OVER] = step_wait,
+    };
+
+    return steps[x->response_step](x);
+}
+
+void exchange_response_body(struct exchange *x, const struct slice *data, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        x->result.bytes_out += data[i].len;
+    x->stall_since = x->proxy->net.now;
+    client_body(x->client, data, count);
+}
+
+void exchange_response_end(struct exchange *x)
+{
+    client_end(x->client, buf_slice(&x->origin.body.trailers));
+    exchange_finish(x, OUTCOME_UPSTREAM);
+}
+
+void exchange_origin_broken(struct exchange *x, enum trouble trouble, const char *why)
+{
+    if (trouble == TROUBLE_CLOSED && !x->begun && exchange_retry(x))
+        return;
+    x->proxy->stats->upstream_failures++;
+    if (x->begun)
+        exchange_cut(x, why);
+    else
+        exchange_trouble(x, trouble, why);
+}
