@@ -15,7 +15,7 @@ struct step {
     enum expect_state next;
 };
 
-/* ASKED once body bytes wait to be relayed: a row of its own, so that the rules stay data. */
+/* ASKED while body bytes wait already: a row of its own, so that the rules stay data. */
 #define ROW_ASKED_SENDING EXPECT_STATE_COUNT
 #define ROW_COUNT         (EXPECT_STATE_COUNT + 1)
 
@@ -51,7 +51,7 @@ static const struct step steps[ROW_COUNT][EXPECT_EVENT_COUNT] =
             },
         [ROW_ASKED_SENDING] =
             {
-                ON(FORWARD) = TO(SEND_HEAD, STARTED),
+                ON(FORWARD) = TO(SEND_HEAD, FORWARDED),
                 ON(CONTINUE) = TO(SEND_PLAIN, ANSWERED),
                 ON(REFUSE) = TO(ANSWER, REFUSED),
                 ON(BODY) = TO(NOTHING, ASKED),
