@@ -15,12 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-struct text {
+static const struct {
     int status;
     const char *text;
-};
-
-static const struct text sentences[] = {
+} sentences[] = {
     {200, "The request was understood and nothing had to be done."},
     {400, "The request is not valid HTTP, so it was not passed on."},
     {401, "This needs a login, and the request had none that counts."},
@@ -48,39 +46,17 @@ static const struct text sentences[] = {
     {524, "The origin did not answer in time."},
 };
 
-/* Names of statuses that no RFC names but some CDNs made known. */
-static const struct text reasons[] = {
-    {520, "Unknown Origin Error"}, {521, "Origin Refused Connection"}, {522, "Origin Timed Out"},
-    {523, "Origin Unreachable"},   {524, "Origin Answer Timed Out"},
-};
-
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static const char *find_text(const struct text *table, size_t count, int status)
-{
-    for (size_t i = 0; i < count; i++)
-        if (table[i].status == status)
-            return table[i].text;
-    return "";
-}
-
-static const char *reason_of(int status)
-{
-    const char *reason = response_reason(status);
-    return reason[0] != '\0' ? reason : find_text(reasons, COUNT(reasons), status);
-}
 
 const char *page_sentence(int status)
 {
-    const char *sentence = find_text(sentences, COUNT(sentences), status);
-    if (sentence[0] != '\0')
-        return sentence;
+    for (size_t i = 0; i < COUNT(sentences); i++)
+        if (sentences[i].status == status)
+            return sentences[i].text;
     if (status >= 500)
         return "The request could not be served.";
     return status >= 400 ? "The request was refused." : "The request was answered by the proxy.";
 }
-
-/* ---- the form ---- */
 
 struct form {
     struct slice type; /* "text/html" */
@@ -179,53 +155,61 @@ enum page_form page_choose(const struct head *request)
     return best;
 }
 
-/* ---- the body ---- */
-
-static const char html[] =
-    "<!doctype html>\n"
-    "<html lang=\"en\">\n"
-    "<meta charset=\"utf-8\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-    "<title>%d %s</title>\n"
-    "<style>\n"
-    ":root { color-scheme: light dark }\n"
-    "body { font: 1.0625rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 18vh auto 0;\n"
-    "       padding: 0 1.5rem }\n"
-    "h1 { font-size: 1.5rem; line-height: 1.25 }\n"
-    "footer { margin-top: 2.5rem; font-size: .875rem; opacity: .75 }\n"
+#define HTML_HEAD                                                                                  \
+    "<!doctype html>\n"                                                                            \
+    "<html lang=\"en\">\n"                                                                         \
+    "<meta charset=\"utf-8\">\n"                                                                   \
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"                   \
+    "<title>%s</title>\n"                                                                          \
+    "<style>\n"                                                                                    \
+    ":root { color-scheme: light dark }\n"                                                         \
+    "body { font: 1.0625rem/1.6 system-ui, sans-serif; max-width: 36rem;\n"                        \
+    "       margin: 18vh auto 0; padding: 0 1.5rem }\n"                                            \
+    "h1 { font-size: 1.5rem; line-height: 1.25 }\n"                                                \
+    "footer { margin-top: 2.5rem; font-size: .875rem; opacity: .75 }\n"                            \
     "</style>\n"
-    "<h1>%d %s</h1>\n"
-    "<p>%s</p>\n"
-    "%s%.*s%s"
-    "%s%s%s"
-    "</html>\n";
 
-static struct slice make_html(struct arena *arena, int status, struct slice detail, const char *id)
+/* What a page says; everything is escaped already. Each part but the title may be absent. */
+struct words {
+    const char *title; /* "504 Gateway Timeout" */
+    struct slice detail;
+    struct slice id;
+};
+
+/* `s` between two literals, or nothing at all if it is empty. */
+static bool wrap(struct arena *arena, const char *before, struct slice *s, const char *after)
 {
-    bool has_detail = detail.len > 0;
-    bool has_id = id[0] != '\0';
-    const char *reason = reason_of(status);
-    return arena_printf(arena, html, status, reason, status, reason, page_sentence(status),
-                        has_detail ? "<p>" : "", SLICE_ARG(detail), has_detail ? "</p>\n" : "",
-                        has_id ? "<footer>Request <code>" : "", id,
-                        has_id ? "</code></footer>\n" : "");
+    if (slice_is_empty(*s))
+        return true;
+    *s = arena_printf(arena, "%s%.*s%s", before, SLICE_ARG(*s), after);
+    return s->at != NULL;
 }
 
-static struct slice make_json(struct arena *arena, int status, struct slice detail, const char *id)
+static struct slice make_html(struct arena *arena, int status, struct words *w)
 {
-    return arena_printf(
-        arena, "{\"status\":%d,\"error\":\"%s\",\"message\":\"%s\"%s%.*s%s%s%s%s}\n", status,
-        reason_of(status), page_sentence(status), detail.len > 0 ? ",\"detail\":\"" : "",
-        SLICE_ARG(detail), detail.len > 0 ? "\"" : "", id[0] != '\0' ? ",\"id\":\"" : "", id,
-        id[0] != '\0' ? "\"" : "");
+    if (!wrap(arena, "<p>", &w->detail, "</p>\n") ||
+        !wrap(arena, "<footer>Request <code>", &w->id, "</code></footer>\n"))
+        return slice_of(NULL, 0);
+    return arena_printf(arena, HTML_HEAD "<h1>%s</h1>\n<p>%s</p>\n%.*s%.*s</html>\n", w->title,
+                        w->title, page_sentence(status), SLICE_ARG(w->detail), SLICE_ARG(w->id));
 }
 
-static struct slice make_text(struct arena *arena, int status, struct slice detail, const char *id)
+static struct slice make_json(struct arena *arena, int status, struct words *w)
 {
-    const char *reason = reason_of(status);
-    return arena_printf(arena, "%d%s%s: %s%s%.*s\n%s%s%s", status, reason[0] != '\0' ? " " : "",
-                        reason, page_sentence(status), detail.len > 0 ? " " : "", SLICE_ARG(detail),
-                        id[0] != '\0' ? "Request " : "", id, id[0] != '\0' ? "\n" : "");
+    if (!wrap(arena, ",\"detail\":\"", &w->detail, "\"") ||
+        !wrap(arena, ",\"id\":\"", &w->id, "\""))
+        return slice_of(NULL, 0);
+    return arena_printf(arena, "{\"status\":%d,\"error\":\"%s\",\"message\":\"%s\"%.*s%.*s}\n",
+                        status, response_reason(status), page_sentence(status),
+                        SLICE_ARG(w->detail), SLICE_ARG(w->id));
+}
+
+static struct slice make_text(struct arena *arena, int status, struct words *w)
+{
+    if (!wrap(arena, " ", &w->detail, "") || !wrap(arena, "Request ", &w->id, "\n"))
+        return slice_of(NULL, 0);
+    return arena_printf(arena, "%s: %s%.*s\n%.*s", w->title, page_sentence(status),
+                        SLICE_ARG(w->detail), SLICE_ARG(w->id));
 }
 
 static const char *escape_of(enum page_form form, unsigned char c)
@@ -270,29 +254,40 @@ static bool escape(struct arena *arena, enum page_form form, struct slice *detai
     return true;
 }
 
-bool page_make(struct head *head, struct slice *body, struct arena *arena, enum page_form form,
-               int status, struct slice detail, uint64_t id)
+static bool add_fields(struct head *head, enum page_form form)
 {
-    char id_text[17] = "";
-    assert(status >= 200 && status <= 599 && form < COUNT(forms));
-    if (id != 0)
-        snprintf(id_text, sizeof id_text, "%016" PRIx64, id);
-    *head = (struct head){
-        .status = status,
-        .reason = slice_of_string(reason_of(status)),
-        .minor = 1,
-        .arena = arena,
-    };
     if (!head_add(head, SLICE("Content-Type"), forms[form].content_type) ||
         !head_add(head, SLICE("Cache-Control"), SLICE("no-store")))
         return false;
-    if (status == 405 &&
-        !head_add(head, SLICE("Allow"), SLICE("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")))
+    return head->status != 405 ||
+           head_add(head, SLICE("Allow"), SLICE("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+}
+
+bool page_make(struct head *head, struct slice *body, struct arena *arena, enum page_form form,
+               int status, struct slice detail, uint64_t id)
+{
+    static struct slice (*const makers[])(struct arena *, int, struct words *) = {
+        [PAGE_HTML] = make_html,
+        [PAGE_JSON] = make_json,
+        [PAGE_TEXT] = make_text,
+    };
+    const char *reason = response_reason(status);
+    char title[64];
+    char id_text[17] = "";
+    struct words words = {.title = title, .detail = detail};
+    assert(status >= 200 && status <= 599 && form < COUNT(forms));
+    *head = (struct head){
+        .status = status,
+        .reason = slice_of_string(reason),
+        .minor = 1,
+        .arena = arena,
+    };
+    snprintf(title, sizeof title, "%d%s%s", status, reason[0] != '\0' ? " " : "", reason);
+    if (id != 0)
+        snprintf(id_text, sizeof id_text, "%016" PRIx64, id);
+    words.id = slice_of_string(id_text);
+    if (!add_fields(head, form) || !escape(arena, form, &words.detail))
         return false;
-    if (!escape(arena, form, &detail))
-        return false;
-    *body = form == PAGE_HTML   ? make_html(arena, status, detail, id_text)
-            : form == PAGE_JSON ? make_json(arena, status, detail, id_text)
-                                : make_text(arena, status, detail, id_text);
+    *body = makers[form](arena, status, &words);
     return body->at != NULL;
 }

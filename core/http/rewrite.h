@@ -26,7 +26,11 @@ struct rewrite_request {
     bool trusted;                         /* the peer is a trusted proxy: append, do not replace */
 };
 
-/* Appends the head. False when `out` has no room (nothing usable was appended then). */
+/*
+ * Each function here appends a whole head or nothing: false when `out` has no room, when memory is
+ * out, or when Connection names more than WRITER_NOMINATED_MAX fields, which is an attack on the
+ * search through them.
+ */
 bool rewrite_request(struct buf *out, const struct rewrite_request *r);
 
 /* What a final response head needs to know. */

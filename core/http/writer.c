@@ -25,6 +25,7 @@ static const bool steadfast[FIELD_COUNT] = {
     [FIELD_EXPECT] = true,
     [FIELD_FORWARDED] = true,
     [FIELD_HOST] = true,
+    [FIELD_MAX_FORWARDS] = true,
     [FIELD_PROXY_AUTHORIZATION] = true,
     [FIELD_SET_COOKIE] = true,
     [FIELD_VIA] = true,
