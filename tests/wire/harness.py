@@ -1,0 +1,228 @@
+"""harness: the program under test, as a process that a test starts, asks and ends."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+from lines import PATIENCE, Lines
+from peers import connect
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SANITIZER = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "Assertion")
+
+
+def binary():
+    """The program: $INTERIM, or the newest one that was built."""
+    if os.environ.get("INTERIM"):
+        return os.environ["INTERIM"]
+    built = sorted(ROOT.glob("build/*/interim"), key=lambda p: p.stat().st_mtime)
+    assert built, "no binary: build one, or name it in $INTERIM"
+    return str(built[-1])
+
+
+def is_sanitized():
+    """Whether the program carries a sanitizer, whose memory figures mean nothing."""
+    return b"__asan_init" in pathlib.Path(binary()).read_bytes()
+
+
+_guards = []
+
+
+def free_port():
+    """A port on 127.0.0.1 that no other test process takes: each keeps a guard on 127.0.0.2. The
+    range lies below the one the kernel gives to outgoing connections."""
+    start = 10000 + os.getpid() * 37 % 20000
+    for step in range(20000):
+        port = 10000 + (start - 10000 + step) % 20000
+        guard = socket.socket()
+        probe = socket.socket()
+        try:
+            guard.bind(("127.0.0.2", port))
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            guard.close()
+            continue
+        finally:
+            probe.close()
+        _guards.append(guard)
+        return port
+    raise AssertionError("no free port")
+
+
+def policy_text(fields, listen, upstream, prelude=""):
+    """A policy file: the fields given, and what is needed to listen and to reach the origin."""
+    lines = ['local interim = require "interim"', prelude, "return {", f'  listen = "{listen}",']
+    if upstream is not None:
+        lines.append(f'  upstream = "{upstream}",')
+    for name, value in (("workers", "1"), ("access_log", '"json"')):
+        if f"{name} =" not in fields:
+            lines.append(f"  {name} = {value},")
+    return "\n".join(lines + [fields, "}", ""])
+
+
+def run(*args, **keywords):
+    """The program run to its end, for commands that end by themselves."""
+    return subprocess.run([binary(), *args], capture_output=True, text=True, timeout=PATIENCE * 3,
+                          **keywords)
+
+
+class Proxy:
+    """A running interim. Every client it gives out is closed when its scenario settles."""
+
+    def __init__(self, directory, fields="", upstream=None, args=None, prelude="", listen=None,
+                 policy=None):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.listen = listen or f"127.0.0.1:{free_port()}"
+        self.policy = self.directory / "policy.lua"
+        self.upstream = upstream
+        self.prelude = prelude
+        self.clients = []
+        if args is None:
+            if policy is None:
+                self.write(fields)
+            else:
+                self.policy.write_text(policy)
+            args = ["run", str(self.policy)]
+        # A test's directory is closed to others, and workers drop to another user: what a test
+        # gives them to reach (unix sockets) must be open on the way.
+        self.process = subprocess.Popen([binary(), *args], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                        start_new_session=True)
+        self.log = Lines(self.process.stderr)
+        self.access = Lines(self.process.stdout)
+        self.before = {}
+        self.began = self.log.mark()
+        self.access_began = 0
+        try:
+            self.ready = self.log.wait(r"ready:.*")
+        except AssertionError:
+            self.process.kill()
+            raise
+
+    def write(self, fields, prelude=None):
+        """Writes the policy file anew; a running program sees it at the next SIGHUP."""
+        self.policy.write_text(policy_text(fields, self.listen, self.upstream,
+                                           self.prelude if prelude is None else prelude))
+
+    @property
+    def address(self):
+        if self.listen.startswith("unix:"):
+            return self.listen[5:]
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def url(self):
+        return f"http://{self.listen}"
+
+    def client(self, **keywords):
+        wire = connect(self.address, **keywords)
+        self.clients.append(wire)
+        return wire
+
+    def workers(self):
+        pid = self.process.pid
+        path = f"/proc/{pid}/task/{pid}/children"
+        return [int(child) for child in pathlib.Path(path).read_text().split()]
+
+    def worker_rss(self):
+        """Resident bytes of the one worker."""
+        (worker,) = self.workers()
+        for line in pathlib.Path(f"/proc/{worker}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stats(self):
+        mark = self.log.mark()
+        self.signal(signal.SIGUSR1)
+        return json.loads(self.log.wait(r"stats (\{.*\})", mark)[1])
+
+    def counted(self, name):
+        """How far a counter moved in this scenario."""
+        return self.stats()[name] - self.before.get(name, 0)
+
+    def wait_stats(self, condition, patience=PATIENCE):
+        """The first counters that meet a condition."""
+        until = time.monotonic() + patience
+        while True:
+            stats = self.stats()
+            if condition(stats):
+                return stats
+            assert time.monotonic() < until, f"counters did not come to it: {stats}"
+            time.sleep(0.01)
+
+    def begin(self):
+        """A scenario starts: counters and lines are compared with what they are now."""
+        self.before = self.stats()
+        self.began = self.log.mark()
+        self.access_began = self.access.mark()
+
+    def logged(self, pattern, patience=PATIENCE):
+        """Waits for a line on stderr, of this scenario."""
+        return self.log.wait(pattern, self.began, patience)
+
+    def exchanges(self, count):
+        """The first `count` access log lines of this scenario, parsed."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            lines = self.access.since(self.access_began)
+            if len(lines) >= count:
+                return [json.loads(line) for line in lines[:count]]
+            assert time.monotonic() < until, f"{count} lines wanted, these came: {lines}"
+            time.sleep(0.005)
+
+    def exchange(self):
+        return self.exchanges(1)[0]
+
+    def settle(self):
+        """The scenario is over: both ends hang up, the proxy comes to rest, and its counters obey
+        the laws."""
+        for client in self.clients:
+            client.close()
+        self.clients = []
+        if self.process.poll() is not None:
+            return
+        stats = self.wait_stats(lambda s: not (s["open"] or s["active"] or s["upstream_open"]
+                                               or s["tunnels"]))
+        check_laws(stats)
+
+    def reload(self):
+        """SIGHUP; the line that tells how it went."""
+        mark = self.log.mark()
+        self.signal(signal.SIGHUP)
+        return self.log.wait(r"(reloaded|reload failed|nothing to reload).*", mark)[0]
+
+    def stop(self, number=signal.SIGTERM, status=0):
+        """Ends the program and checks how it ended."""
+        if self.process.poll() is None:
+            self.signal(number)
+        try:
+            ended = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("did not end:\n" + self.log.text())
+        self.log.wait_end()
+        self.access.wait_end()
+        text = self.log.text()
+        for sign in SANITIZER:
+            assert sign not in text, text
+        assert ended == status, f"ended with {ended}:\n{text}"
+
+
+def check_laws(stats):
+    """What is true of the counters whenever the proxy is at rest."""
+    ended = ("answered_upstream", "answered_here", "aborted", "cut")
+    assert stats["requests"] == sum(stats[name] for name in ended) + stats["active"], stats
+    assert stats["accepted"] == stats["open"] + stats["closed"], stats
+    assert stats["disagreements"] == 0, stats
+    for name, value in stats.items():
+        assert 0 <= value < 2**63, (name, value)

@@ -1,0 +1,262 @@
+"""The access log: one line for each exchange, text or JSON, that parses back whatever a client
+sent; and the lines on stderr that say what was tried."""
+
+import json
+import re
+
+import pytest
+
+from harness import free_port
+from scenes import CHUNKED, EXPECT, OK, answer_with, exchange, get, post
+from test_upgrade import offer, switching
+
+TEXT = 'access_log = "text",'
+HOOK = """
+  expect = function(req) if req.headers["x-how"] == "refuse" then return 401 end
+                         return req.headers["x-how"] end,
+  upgrade = function(req) if req.headers["x-how"] == "refuse" then return 403 end
+                          if req.headers["x-how"] == "decline" then return false end end,
+"""
+
+LINE = re.compile(
+    r'(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (?P<id>\S+) (?P<client>\S+) '
+    r'"(?P<method>\S*) (?P<target>\S*) HTTP/1\.[01]" (?P<status>\d+) (?P<outcome>\w+)'
+    r'(?P<rest>( \w+=("([^"\\]|\\.)*"|[^ "]+))*)\Z')
+
+
+def text_line(proxy, count=1):
+    """The first text line of this scenario, taken apart."""
+    line = proxy.access.wait(r"\S", proxy.access_began).string
+    found = LINE.match(line)
+    assert found, line
+    fields = dict(re.findall(r' (\w+)=("(?:[^"\\]|\\.)*"|[^ "]+)', found["rest"]))
+    return {**found.groupdict(), **fields, "line": line}
+
+
+def test_json_tells_of_an_ordinary_exchange(proxy, client, origin):
+    client.send(post("Content-Length: 5", target="/p?q"), "hello")
+    wire = origin.accept()
+    wire.request()
+    wire.send(OK)
+    client.response()
+    line = proxy.exchange()
+    assert (line["method"], line["target"], line["host"], line["version"]) == (
+        "POST", "/p?q", "a", "1.1")
+    assert (line["status"], line["outcome"], line["error"]) == (200, "upstream", "")
+    assert (line["bytes_in"], line["bytes_out"]) == (5, 2)
+    assert (line["interims"], line["interim_count"]) == ([], 0)
+    assert (line["expect"], line["upgrade"]) == ("", "")
+    assert (line["address"], line["reused"]) == (origin.text, False)
+    assert line["client"] == "127.0.0.1:%d" % client.sock.getsockname()[1]
+    assert 0 <= line["connect"] <= line["first_byte"] <= line["elapsed"] < 20
+
+
+def test_text_tells_the_same(start, origin):
+    proxy = start(TEXT)
+    client = proxy.client()
+    client.send(post("Content-Length: 5", target="/p?q"), "hello")
+    wire = origin.accept()
+    wire.request()
+    wire.send("HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\n\r\n", OK)
+    client.interim(102)
+    client.interim(103)
+    client.response()
+    line = text_line(proxy)
+    assert (line["method"], line["target"], line["status"], line["outcome"]) == (
+        "POST", "/p?q", "200", "upstream")
+    assert (line["in"], line["out"], line["interims"]) == ("5", "2", "102,103")
+    assert (line["expect"], line["upgrade"], line["reused"]) == ("-", "-", "no")
+    assert line["address"] == origin.text
+
+
+def test_no_log_when_none_is_wanted(start, origin):
+    proxy = start("access_log = false,")
+    exchange(proxy.client(), origin)
+    proxy.wait_stats(lambda s: s["active"] == 0)
+    for client in proxy.clients:
+        client.close()
+    origin.hang_up()
+    proxy.stop()
+    assert proxy.access.text() == ""
+
+
+def test_the_status_is_the_final_one_and_the_interims_have_their_own_field(proxy, client, origin):
+    client.send(get())
+    wire = origin.accept()
+    wire.request()
+    wire.send("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 100 C\r\n\r\n",
+              answer_with(status="404 Not Found"))
+    for status in (103, 102, 100):
+        client.interim(status)
+    client.response()
+    line = proxy.exchange()
+    assert (line["status"], line["interims"], line["interim_count"]) == (404, [103, 102, 100], 3)
+
+
+def test_interims_kept_from_an_http_1_0_client_were_not_forwarded(proxy, client, origin):
+    client.send(get(version="HTTP/1.0"))
+    wire = origin.accept()
+    wire.request()
+    wire.send("HTTP/1.1 103 E\r\n\r\n", OK)
+    client.response()
+    line = proxy.exchange()
+    assert (line["version"], line["interims"], line["interim_count"]) == ("1.0", [], 0)
+
+
+@pytest.mark.parametrize("how,expect,status", [
+    ("forward", "forwarded", 200), ("continue", "answered", 200), ("refuse", "refused", 401),
+])
+def test_the_decision_about_an_expectation(start, origin, how, expect, status):
+    proxy = start(HOOK)
+    client = proxy.client()
+    client.send(post(EXPECT, "Content-Length: 5", f"X-How: {how}"))
+    if how == "continue":
+        client.interim(100)
+    if how != "refuse":
+        if how == "forward":
+            wire = origin.accept()
+            wire.request_head()
+            wire.send("HTTP/1.1 100 Continue\r\n\r\n")
+            client.interim(100)
+            client.send("hello")
+            wire.exactly(5)
+        else:
+            client.send("hello")
+            wire = origin.accept()
+            wire.request()
+        wire.send(OK)
+    assert client.response().status == status
+    line = proxy.exchange()
+    assert line["status"] == status
+    assert line["expect"].startswith(expect[:6]), line["expect"]
+
+
+@pytest.mark.parametrize("how,status,upgrade", [
+    ("accept", 101, "websocket"), ("refuse", 403, "refused"), ("decline", 200, "declined"),
+])
+def test_the_decision_about_an_upgrade(start, origin, how, status, upgrade):
+    proxy = start(HOOK)
+    client = proxy.client()
+    client.send(offer(f"X-How: {how}"))
+    if how != "refuse":
+        wire = origin.accept()
+        wire.request()
+        wire.send(switching() if how == "accept" else OK)
+        if how == "accept":
+            assert client.head().status == 101
+        else:
+            assert client.response().status == 200
+    else:
+        assert client.response().status == 403
+    client.close()
+    line = proxy.exchange()
+    assert (line["status"], line["upgrade"]) == (status, upgrade)
+
+
+@pytest.mark.parametrize("outcome", ["upstream", "here", "aborted", "cut"])
+def test_the_outcome_says_where_the_answer_came_from(start, origin, outcome):
+    proxy = start("request = function(req) if req.path == '/here' then return 403 end end,")
+    client = proxy.client()
+    client.send(get(target="/here" if outcome == "here" else "/"))
+    if outcome != "here":
+        wire = origin.accept()
+        wire.request()
+        if outcome == "upstream":
+            wire.send(OK)
+        elif outcome == "aborted":
+            client.reset()
+        elif outcome == "cut":
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n4")
+            client.response_head()
+            wire.close()
+    line = proxy.exchange()
+    assert line["outcome"] == outcome
+    assert (line["error"] != "") is (outcome in ("cut", "aborted")) or outcome == "aborted"
+
+
+HOSTILE = {
+    "quotes and backslashes": get(target='/"\\"%22', host='Host: a'),
+    "obs-text in a method's place": b"G\xe4T / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "control bytes": b"GET /\x1b[31m\x07 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "NUL": b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a line break": b"GET / HTTP/1.1\n2026-01-01T00:00:00.000Z forged line\r\nHost: a\r\n\r\n",
+    "nonsense": b"\xff\xfe\xfd \x80\r\n\r\n",
+    "a quote as a host": b'GET / HTTP/1.1\r\nHost: "a"\r\n\r\n',
+}
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("message", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_a_client_sends_a_line_parses_back(start, origin, form, message):
+    proxy = start(f'access_log = "{form}", request = function() return 403 end,')
+    client = proxy.client()
+    client.send(message)
+    assert client.response().status in (400, 403)
+    line = proxy.access.wait(r"\S", proxy.access_began).string
+    assert all(" " <= c <= "~" for c in line)
+    if form == "text":
+        assert LINE.match(line), line
+    else:
+        assert json.loads(line)["status"] in (400, 403)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_a_policy_prints_cannot_forge_a_line(start, origin, form):
+    proxy = start(f'access_log = "{form}", request = function(req) print(req.headers.x) return 403 end,')
+    client = proxy.client()
+    client.send(get("X: a\x80\xffb"))
+    client.response()
+    line = proxy.logged("request.*a.x80.*b").string
+    assert all(" " <= c <= "~" for c in line)
+
+
+def test_one_line_for_each_of_many_exchanges(proxy, client, origin):
+    client.send(*(get(target=f"/{n}") for n in range(100)))
+    wire = origin.accept()
+    for _ in range(100):
+        wire.request()
+        wire.send(OK)
+    for _ in range(100):
+        client.response()
+    lines = proxy.exchanges(100)
+    assert [line["target"] for line in lines] == [f"/{n}" for n in range(100)]
+    assert len({line["id"] for line in lines}) == 100
+
+
+def test_a_missing_upstream_is_a_502_and_a_line_that_says_what_was_tried(start):
+    address = f"127.0.0.1:{free_port()}"
+    proxy = start("", upstream=address)
+    client = proxy.client()
+    client.send(get())
+    assert client.response().status == 502
+    line = proxy.logged(rf"{re.escape(address)}.*refused").string
+    assert "502" in line
+    access = proxy.exchange()
+    assert (access["status"], access["outcome"]) == (502, "here")
+    assert access["error"]
+
+
+def test_a_missing_unix_socket_says_so_too(start, shared_path):
+    proxy = start("", upstream=f"unix:{shared_path}/none.sock")
+    client = proxy.client()
+    client.send(get())
+    assert client.response().status == 502
+    proxy.logged(r"none\.sock.*No such file")
+
+
+def test_a_refused_request_says_which_rule_it_broke(proxy, client):
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n", CHUNKED, "\r\nContent-Length: 5\r\n\r\n")
+    assert client.response().status == 400
+    line = proxy.exchange()
+    assert re.search("Content-Length|Transfer-Encoding", line["error"], re.IGNORECASE)
+
+
+def test_a_broken_response_says_which_rule_it_broke(proxy, client, origin):
+    client.send(get())
+    wire = origin.accept()
+    wire.request()
+    wire.send(f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\nContent-Length: 5\r\n\r\n")
+    assert client.response().status == 502
+    line = proxy.exchange()
+    assert re.search("Content-Length|Transfer-Encoding", line["error"], re.IGNORECASE)
+    proxy.logged(re.escape(origin.text))

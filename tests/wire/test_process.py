@@ -1,0 +1,248 @@
+"""Parent and workers: how the program stops, and what survives the death of a worker."""
+
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from harness import PATIENCE, Proxy
+from scenes import OK, exchange, get, post
+from test_upgrade import offer, switching
+
+
+@pytest.fixture
+def running(tmp_path, origin):
+    """A proxy that the test ends itself."""
+    started = []
+
+    def running(fields="", **keywords):
+        proxy = Proxy(tmp_path, fields, upstream=origin.text, **keywords)
+        started.append(proxy)
+        return proxy
+
+    yield running
+    for proxy in started:
+        if proxy.process.poll() is None:
+            proxy.process.kill()
+            proxy.process.wait()
+    origin.hang_up()
+
+
+def refused(proxy):
+    """Waits until new clients are refused."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            proxy.client().close()
+        except ConnectionRefusedError:
+            return
+        assert time.monotonic() < until, "still accepting"
+        time.sleep(0.01)
+
+
+def test_sigterm_ends_an_idle_proxy_at_once(running):
+    proxy = running("workers = 2,")
+    proxy.client()
+    began = time.monotonic()
+    proxy.stop()
+    assert time.monotonic() - began < 5
+    assert "stopped" in proxy.log.text()
+
+
+def test_sigterm_finishes_what_is_under_way(running, origin):
+    proxy = running()
+    client = proxy.client()
+    client.send(post("Content-Length: 10"), "first")
+    wire = origin.accept()
+    wire.request_head()
+    proxy.signal(signal.SIGTERM)
+    refused(proxy)
+    client.send("again")
+    assert wire.exactly(10) == b"firstagain"
+    wire.send("HTTP/1.1 103 X\r\n\r\n", OK)
+    client.interim(103)
+    assert client.response().body == b"ok"
+    client.at_end()
+    proxy.stop()
+
+
+def test_sigterm_closes_idle_connections(running, origin):
+    proxy = running()
+    idle, busy = proxy.client(), proxy.client()
+    exchange(idle, origin)
+    busy.send(get())
+    wire = origin.wires[-1]
+    wire.request()
+    proxy.signal(signal.SIGTERM)
+    idle.at_end()
+    wire.send(OK)
+    assert busy.response().body == b"ok"
+    proxy.stop()
+
+
+def test_sigterm_waits_no_longer_than_drain(running, origin):
+    proxy = running("drain = 0.5,")
+    client = proxy.client()
+    client.send(get())
+    origin.accept().request()
+    began = time.monotonic()
+    proxy.signal(signal.SIGTERM)
+    client.ending()
+    proxy.stop()
+    assert 0.4 < time.monotonic() - began < 10
+
+
+def test_sigterm_lets_a_tunnel_end(running, origin):
+    proxy = running()
+    client = proxy.client()
+    client.send(offer())
+    wire = origin.accept()
+    wire.request()
+    wire.send(switching())
+    client.head()
+    proxy.signal(signal.SIGTERM)
+    refused(proxy)
+    client.send("last words")
+    assert wire.exactly(10) == b"last words"
+    client.close()
+    wire.at_end()
+    wire.close()
+    proxy.stop()
+
+
+def test_a_second_sigterm_stops_at_once(running, origin):
+    proxy = running()
+    client = proxy.client()
+    client.send(get())
+    origin.accept().request()
+    proxy.signal(signal.SIGTERM)
+    proxy.log.wait("draining")
+    began = time.monotonic()
+    proxy.stop()
+    assert time.monotonic() - began < 5
+
+
+def test_sigint_stops_at_once(running, origin):
+    proxy = running()
+    client = proxy.client()
+    client.send(get())
+    origin.accept().request()
+    began = time.monotonic()
+    proxy.stop(signal.SIGINT)
+    assert time.monotonic() - began < 5
+    client.ending()
+
+
+def test_a_worker_that_dies_is_replaced(running, origin):
+    proxy = running("workers = 2,")
+    before = proxy.workers()
+    assert len(before) == 2
+    os.kill(before[0], signal.SIGKILL)
+    line = proxy.log.wait(r"worker.*killed by signal 9").string
+    assert str(before[0]) in line
+    until = time.monotonic() + PATIENCE
+    while len(proxy.workers()) != 2 or before[0] in proxy.workers():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert before[1] in proxy.workers()
+    for _ in range(10):
+        client = proxy.client()
+        client.send(get("Connection: close"))
+        wire = origin.accept()
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        assert client.response().status == 200
+    proxy.stop()
+
+
+def test_no_connection_is_refused_while_the_only_worker_is_being_replaced(running, origin):
+    proxy = running()
+    (worker,) = proxy.workers()
+    os.kill(worker, signal.SIGKILL)
+    for _ in range(5):
+        client = proxy.client()
+        client.send(get())
+        wire = origin.accept()
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        assert client.response().status == 200
+    proxy.stop()
+
+
+def test_a_replaced_worker_has_the_newest_policy(running, origin):
+    proxy = running('request = function(req) req.headers["x-policy"] = "1" end,')
+    proxy.write('request = function(req) req.headers["x-policy"] = "2" end,')
+    assert "reloaded" in proxy.reload()
+    proxy.policy.write_text("broken")
+    (worker,) = proxy.workers()
+    os.kill(worker, signal.SIGKILL)
+    request, _ = exchange(proxy.client(), origin)
+    assert request.get("x-policy") == "2"
+    proxy.stop()
+
+
+def test_workers_end_with_their_parent(running):
+    proxy = running("workers = 2,")
+    workers = proxy.workers()
+    proxy.process.kill()
+    proxy.process.wait()
+    until = time.monotonic() + PATIENCE
+    while any(alive(pid) for pid in workers):
+        assert time.monotonic() < until, "a worker outlives its parent"
+        time.sleep(0.01)
+
+
+def alive(pid):
+    try:
+        return "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def test_workers_have_no_rights_they_do_not_need(running):
+    proxy = running()
+    (worker,) = proxy.workers()
+    status = status_of(worker)
+    assert status["NoNewPrivs"].strip() == "1"
+    if os.geteuid() == 0:
+        assert "0" not in status["Uid"].split()
+        assert status["CapEff"].strip() == "0" * 16
+    proxy.stop()
+
+
+def test_the_parent_has_no_connection_of_a_client(running, origin):
+    proxy = running()
+    exchange(proxy.client(), origin)
+    names = []
+    for fd in pathlib.Path(f"/proc/{proxy.process.pid}/fd").iterdir():
+        names.append(os.readlink(fd))
+    inodes = {n[8:-1] for n in names if n.startswith("socket:[")}
+    established = set()
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        parts = line.split()
+        if parts[3] == "01":
+            established.add(parts[9])
+    assert not inodes & established
+    proxy.stop()
+
+
+def test_idle_costs_no_cpu(running, origin):
+    proxy = running()
+    exchange(proxy.client(), origin)
+    pids = [proxy.process.pid, *proxy.workers()]
+
+    def spent():
+        return sum(int(pathlib.Path(f"/proc/{p}/schedstat").read_text().split()[0]) for p in pids)
+
+    before = spent()
+    time.sleep(1)  # what is measured is what happens in a second
+    assert spent() - before < 30_000_000
+    origin.hang_up()
+    proxy.stop()
