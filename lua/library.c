@@ -1,0 +1,136 @@
+/*
+ * Owns the small functions of the `interim` table: log, clocks, address matching.
+ * Promises that whatever a script logs is one line, and that matching never asks a resolver.
+ * Next on the way: text.c, json.c and digest.c add the rest.
+ */
+#include "library.h"
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "budget.h"
+#include "digest.h"
+#include "engine.h"
+#include "json.h"
+#include "net/addr.h"
+#include "text.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#define STEPS_PER_NETWORK 32
+
+/* The value at `index` as one piece of text: nil and booleans too, since they are what one logs. */
+static const char *check_loggable(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index))
+        return "nil";
+    if (lua_isboolean(L, index))
+        return lua_toboolean(L, index) ? "true" : "false";
+    return luaL_checkstring(L, index);
+}
+
+/* interim.log([level,] text) */
+static int write_log(lua_State *L)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error", NULL};
+    static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR};
+    enum log_level level = LOG_INFO;
+    int text = 1;
+    if (lua_gettop(L) >= 2) {
+        level = levels[luaL_checkoption(L, 1, NULL, names)];
+        text = 2;
+    }
+    const char *line = check_loggable(L, text);
+    budget_spend(L, (unsigned)strlen(line) + 256); /* a line is a system call */
+    log_line(level, "%s: %s", engine_where(L), line);
+    return 0;
+}
+
+static int get_now(lua_State *L)
+{
+    lua_pushnumber(L, sys_realtime());
+    return 1;
+}
+
+static int get_monotonic(lua_State *L)
+{
+    lua_pushnumber(L, sys_monotonic());
+    return 1;
+}
+
+/* A host without port, as req.client.address gives it: "" is a unix peer, a zone is left out. */
+static bool read_address(lua_State *L, int index, struct addr *out)
+{
+    size_t len;
+    const char *at = luaL_checklstring(L, index, &len);
+    struct slice text = slice_of(at, len);
+    struct addr_net one;
+    char why[256];
+    if (slice_is_empty(text))
+        text = SLICE("unix:");
+    if (slice_find(text, '/') < text.len)
+        return false;
+    if (!addr_net_parse(slice_of(text.at, slice_find(text, '%')), &one, why, sizeof(why)))
+        return false;
+    *out = one.addr;
+    return true;
+}
+
+/* The network at `index`, which a wrong one makes an error about argument 2. */
+static bool network_has(lua_State *L, int index, const struct addr *a)
+{
+    size_t len;
+    const char *at = lua_tolstring(L, index, &len);
+    struct addr_net net;
+    char why[256];
+    budget_spend(L, STEPS_PER_NETWORK);
+    luaL_argcheck(L, at != NULL, 2, "expected a network or a list of networks, as strings");
+    if (!addr_net_parse(slice_of(at, len), &net, why, sizeof(why)))
+        luaL_argerror(L, 2, why);
+    return addr_net_has(&net, a);
+}
+
+/* interim.ip.match(address, networks): nil when `address` is none. Every network is checked. */
+static int match_address(lua_State *L)
+{
+    struct addr address = {0};
+    bool valid = read_address(L, 1, &address);
+    bool found = false;
+    if (lua_istable(L, 2)) {
+        int count = (int)lua_objlen(L, 2);
+        for (int i = 1; i <= count; i++) {
+            lua_rawgeti(L, 2, i);
+            found = network_has(L, -1, &address) || found;
+            lua_pop(L, 1);
+        }
+    } else {
+        found = network_has(L, 2, &address);
+    }
+    if (valid)
+        lua_pushboolean(L, found);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static void install_functions(lua_State *L)
+{
+    lua_pushcfunction(L, write_log);
+    lua_setfield(L, -2, "log");
+    lua_pushcfunction(L, get_now);
+    lua_setfield(L, -2, "now");
+    lua_pushcfunction(L, get_monotonic);
+    lua_setfield(L, -2, "monotonic");
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, match_address);
+    lua_setfield(L, -2, "match");
+    lua_setfield(L, -2, "ip");
+}
+
+void library_install(lua_State *L)
+{
+    install_functions(L);
+    text_install(L);
+    json_install(L);
+    digest_install(L);
+}
