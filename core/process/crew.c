@@ -156,8 +156,10 @@ static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
         check_empty(crew);
     } else if (!crew->started) {
         char why[CHILD_ENDING_MAX + sizeof worker->why + 64];
-        snprintf(why, sizeof why, "worker %u %s%s%s", worker->number, ending,
-                 worker->why[0] != '\0' ? ": " : "", worker->why);
+        if (worker->why[0] != '\0')
+            snprintf(why, sizeof why, "worker %u: %s", worker->number, worker->why);
+        else
+            snprintf(why, sizeof why, "worker %u %s", worker->number, ending);
         crew->events->failed(crew->arg, why);
     } else {
         if (worker->number <= crew->size)

@@ -80,13 +80,31 @@ static bool prepare_socket(int fd, const struct settings *s, const struct addr *
     return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) == 0;
 }
 
-static bool open_port(struct port *port, const struct settings *s, const struct addr *a)
+/* `a`, or the same for IPv4 alone where the kernel has no IPv6 and all addresses are meant. */
+static struct addr supported(const struct addr *a)
+{
+    if (a->to.any.sa_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&a->to.ip6.sin6_addr))
+        return *a;
+    int probe = sys_socket(AF_INET6, SOCK_STREAM);
+    if (probe >= 0)
+        sys_close(probe);
+    if (probe >= 0 || errno != EAFNOSUPPORT)
+        return *a;
+    struct addr ip4 = {.len = sizeof ip4.to.ip4};
+    ip4.to.ip4.sin_family = AF_INET;
+    ip4.to.ip4.sin_port = a->to.ip6.sin6_port;
+    return ip4;
+}
+
+static bool open_port(struct port *port, const struct settings *s, const struct addr *asked)
 {
     static uint32_t last_id;
+    struct addr use = supported(asked);
+    const struct addr *a = &use;
     int fd = sys_socket(a->to.any.sa_family, SOCK_STREAM);
     if (fd < 0)
         return false;
-    *port = (struct port){.asked = *a, .fd = fd};
+    *port = (struct port){.asked = *asked, .fd = fd};
     port->bound.len = sizeof port->bound.to;
     bool bound = prepare_socket(fd, s, a) && bind(fd, &a->to.any, a->len) == 0;
     bool local = a->to.any.sa_family == AF_UNIX;

@@ -150,26 +150,31 @@ static void on_loaded(void *arg, struct config *config, struct slice errors)
     prepare(r);
 }
 
+/* Their loops stand still: whatever held them up, they serve nobody. */
+static void kill_silent(struct reload *r)
+{
+    for (unsigned i = 0; i < CREW_MAX; i++) {
+        struct crew_worker *worker = &r->crew->workers[i];
+        if (!worker->asked)
+            continue;
+        log_error("worker %u (pid %d) is silent; killing it", worker->number, (int)worker->pid);
+        worker->asked = false;
+        crew_kill(worker);
+    }
+}
+
 static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct reload *r = timer->data;
     (void)loop;
     (void)events;
+    kill_silent(r);
     if (r->phase == RELOAD_PREPARING) {
-        abandon(r, "a worker did not answer in time");
-        return;
+        abandon(r, "not every worker loaded it in time");
+    } else {
+        assert(r->phase == RELOAD_COMMITTING);
+        check_committed(r);
     }
-    assert(r->phase == RELOAD_COMMITTING);
-    for (unsigned i = 0; i < CREW_MAX; i++) {
-        struct crew_worker *worker = &r->crew->workers[i];
-        if (!worker->asked)
-            continue;
-        log_error("worker %u (pid %d) did not switch in time; killing it", worker->number,
-                  (int)worker->pid);
-        worker->asked = false;
-        crew_kill(worker);
-    }
-    check_committed(r);
 }
 
 void reload_init(struct reload *r, struct ev_loop *loop, const struct cli *cli, struct crew *crew,

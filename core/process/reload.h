@@ -4,8 +4,10 @@
  *
  *     IDLE -> LOADING     the loader reads the file              failed: IDLE
  *          -> PREPARING   ports bound, every worker loads it     failed, died, silent: abort, IDLE
- *          -> COMMITTING  every worker switches                  died, silent: replaced, goes on
+ *          -> COMMITTING  every worker switches                  died, silent: goes on without it
  *          -> IDLE
+ *
+ * A silent worker is killed. Whoever dies is replaced by one of the generation that won.
  */
 #ifndef INTERIM_PROCESS_RELOAD_H
 #define INTERIM_PROCESS_RELOAD_H

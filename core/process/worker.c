@@ -77,7 +77,9 @@ static struct generation *generation_load(struct worker *w, uint64_t number, str
     g->policy =
         policy_engine.load(config_bundle(&config), config_settings(&config), w->loop, &errors);
     if (g->policy == NULL) {
-        struct slice text = slice_trim(buf_slice(&errors));
+        struct slice text = buf_slice(&errors);
+        if (slice_ends(text, SLICE("\n")))
+            text.len--;
         snprintf(why, why_size, "%.*s", SLICE_ARG(text));
         generation_free(g);
         g = NULL;
