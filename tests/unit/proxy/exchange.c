@@ -1,0 +1,335 @@
+/*
+ * A whole worker in one thread, with both ends of the wire scripted and a policy written in C: the
+ * core needs no Lua.
+ */
+#include "base/arena.h"
+#include "proxy/proxy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- a policy in C ---- */
+
+struct c_policy {
+    struct policy policy;
+    enum verdict_kind kind; /* what the request hook says */
+    int status;
+    bool later;
+    struct policy_call *waiting;
+    int asked, cancelled, forgotten, freed;
+};
+
+static bool c_policy_ask(struct policy *p, struct policy_call *call)
+{
+    struct c_policy *t = (struct c_policy *)p;
+
+    t->asked++;
+    call->verdict.kind = t->kind;
+    call->verdict.status = t->status;
+    t->waiting = t->later ? call : NULL;
+    return !t->later;
+}
+
+static void c_policy_cancel(struct policy *p, struct policy_call *call)
+{
+    struct c_policy *t = (struct c_policy *)p;
+
+    assert_ptr_equal(t->waiting, call);
+    t->waiting = NULL;
+    t->cancelled++;
+}
+
+static void c_policy_forget(struct policy *p, struct policy_view *view)
+{
+    (void)view;
+    ((struct c_policy *)p)->forgotten++;
+}
+
+static void c_policy_free(struct policy *p)
+{
+    ((struct c_policy *)p)->freed++;
+}
+
+static const struct policy_ops c_policy_ops = {c_policy_ask, c_policy_cancel, c_policy_forget,
+                                               c_policy_free};
+
+/* ---- the stage ---- */
+
+struct stage {
+    struct ev_loop *loop;
+    struct stats stats;
+    struct settings settings;
+    struct c_policy policy;
+    struct proxy *proxy;
+    int listener, origin_listener, client, origin, log;
+    bool drained;
+    int gone;
+};
+
+static int listen_somewhere(unsigned *port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+static void on_gone(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void on_drained(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static int stage_setup(void **state)
+{
+    struct stage *s = calloc(1, sizeof *s);
+    char text[64], why[128];
+    unsigned port, origin_port;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    s->loop = ev_loop_new(EVFLAG_AUTO);
+    s->listener = listen_somewhere(&port);
+    s->origin_listener = listen_somewhere(&origin_port);
+    settings_default(&s->settings);
+    snprintf(text, sizeof text, "127.0.0.1:%u", origin_port);
+    s->settings.upstream = settings_add_upstream(&s->settings, SLICE("app"), why, sizeof why);
+    assert_true(settings_add_address(&s->settings, slice_of_string(text), why, sizeof why));
+    s->policy.policy.ops = &c_policy_ops;
+    s->policy.policy.hooks = 1u << HOOK_REQUEST;
+    s->log = open("/dev/null", O_WRONLY);
+    s->proxy = proxy_new(s->loop, &s->stats, s->log, 1);
+    assert_non_null(s->proxy);
+    assert_true(proxy_use(s->proxy, &s->settings, &s->policy.policy, 1, on_gone, &s->gone));
+    assert_true(proxy_listen(s->proxy, s->listener));
+    s->client = socket(AF_INET, SOCK_STREAM, 0);
+    to.sin_port = htons((uint16_t)port);
+    assert_int_equal(connect(s->client, (struct sockaddr *)&to, sizeof to), 0);
+    s->origin = -1;
+    *state = s;
+    return 0;
+}
+
+static void check_laws(const struct stats *s)
+{
+    assert_int_equal(s->requests,
+                     s->answered_upstream + s->answered_here + s->aborted + s->cut + s->active);
+    assert_int_equal(s->accepted, s->open + s->closed);
+    assert_int_equal(s->disagreements, 0);
+}
+
+static int stage_teardown(void **state)
+{
+    struct stage *s = *state;
+
+    if (s->proxy != NULL)
+        proxy_free(s->proxy);
+    check_laws(&s->stats);
+    assert_int_equal(s->stats.open, 0);
+    assert_int_equal(s->stats.active, 0);
+    assert_int_equal(s->stats.upstream_open, 0);
+    assert_int_equal(s->policy.freed, 1);
+    assert_int_equal(s->gone, 1);
+    close(s->listener);
+    close(s->origin_listener);
+    if (s->client >= 0)
+        close(s->client);
+    if (s->origin >= 0)
+        close(s->origin);
+    close(s->log);
+    ev_loop_destroy(s->loop);
+    free(s);
+    return 0;
+}
+
+static void on_turn_over(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)w;
+    (void)events;
+    ev_break(loop, EVBREAK_ONE);
+}
+
+/* One turn of the loop; it never sleeps for long. */
+static void turn(struct stage *s)
+{
+    ev_timer limit;
+
+    ev_timer_init(&limit, on_turn_over, 0.01, 0);
+    ev_timer_start(s->loop, &limit);
+    ev_run(s->loop, EVRUN_ONCE);
+    ev_timer_stop(s->loop, &limit);
+}
+
+#define TURN_UNTIL(s, condition)                                                                   \
+    for (int turns = 0; !(condition); turns++) {                                                   \
+        assert_true(turns < 1000);                                                                 \
+        turn(s);                                                                                   \
+    }
+
+static void send_text(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Whatever `fd` gives until `what` is in it. */
+static void read_until(struct stage *s, int fd, const char *what, char *text, size_t size)
+{
+    size_t len = 0;
+
+    text[0] = '\0';
+    for (int turns = 0; strstr(text, what) == NULL; turns++) {
+        ssize_t n = recv(fd, text + len, size - 1 - len, MSG_DONTWAIT);
+        assert_true(turns < 1000);
+        if (n > 0)
+            len += (size_t)n;
+        text[len] = '\0';
+        if (n < 0)
+            turn(s);
+    }
+}
+
+static void accept_origin(struct stage *s)
+{
+    for (int turns = 0; s->origin < 0; turns++) {
+        assert_true(turns < 1000);
+        s->origin = accept(s->origin_listener, NULL, NULL);
+        if (s->origin < 0)
+            turn(s);
+    }
+}
+
+/* ---- the scenes ---- */
+
+static void a_refusal_reaches_no_origin(void **state)
+{
+    struct stage *s = *state;
+    char text[4096];
+
+    s->policy.kind = VERDICT_ANSWER;
+    s->policy.status = 403;
+    send_text(s->client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    read_until(s, s->client, "\r\n\r\n", text, sizeof text);
+    assert_non_null(strstr(text, "HTTP/1.1 403 Forbidden\r\n"));
+    assert_int_equal(accept(s->origin_listener, NULL, NULL), -1);
+    assert_int_equal(s->stats.answered_here, 1);
+    assert_int_equal(s->policy.forgotten, 1);
+}
+
+static void a_hook_may_answer_later(void **state)
+{
+    struct stage *s = *state;
+    char text[4096];
+
+    s->policy.later = true;
+    send_text(s->client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    TURN_UNTIL(s, s->policy.waiting != NULL);
+    assert_int_equal(accept(s->origin_listener, NULL, NULL), -1);
+    s->policy.waiting->done(s->policy.waiting);
+    accept_origin(s);
+    read_until(s, s->origin, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "GET /x HTTP/1.1\r\nHost: a\r\n", 26);
+    send_text(s->origin, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+    read_until(s, s->client, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 103 Early Hints\r\n", 26);
+    send_text(s->origin, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    read_until(s, s->client, "\r\n\r\nhi", text, sizeof text);
+    assert_int_equal(s->stats.answered_upstream, 1);
+    assert_int_equal(s->stats.interims_103, 1);
+}
+
+static void a_client_that_leaves_ends_a_waiting_hook(void **state)
+{
+    struct stage *s = *state;
+    struct linger now = {1, 0};
+
+    s->policy.later = true;
+    send_text(s->client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    TURN_UNTIL(s, s->policy.waiting != NULL);
+    setsockopt(s->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(s->client);
+    s->client = -1;
+    TURN_UNTIL(s, s->policy.cancelled == 1);
+    TURN_UNTIL(s, s->stats.open == 0);
+    assert_int_equal(s->stats.aborted, 1);
+    assert_int_equal(s->policy.forgotten, 1);
+}
+
+static void an_old_generation_lives_until_its_last_exchange(void **state)
+{
+    struct stage *s = *state;
+    char text[4096];
+
+    send_text(s->client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    accept_origin(s);
+    read_until(s, s->origin, "\r\n\r\n", text, sizeof text);
+    assert_true(proxy_use(s->proxy, &s->settings, NULL, 2, NULL, NULL));
+    turn(s);
+    assert_int_equal(s->policy.freed, 0);
+    send_text(s->origin, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    read_until(s, s->client, "\r\n\r\nhi", text, sizeof text);
+    TURN_UNTIL(s, s->policy.freed == 1);
+    assert_int_equal(s->gone, 1);
+}
+
+static void a_drain_waits_for_the_exchange_under_way(void **state)
+{
+    struct stage *s = *state;
+    char text[4096];
+
+    send_text(s->client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    accept_origin(s);
+    proxy_drain(s->proxy, on_drained, &s->drained);
+    turn(s);
+    assert_false(s->drained);
+    send_text(s->origin, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    read_until(s, s->client, "\r\n\r\nhi", text, sizeof text);
+    assert_non_null(strstr(text, "Connection: close\r\n"));
+    shutdown(s->client, SHUT_WR);
+    TURN_UNTIL(s, s->drained);
+    assert_int_equal(s->stats.open, 0);
+}
+
+static void freeing_a_worker_at_work_loses_nothing_of_the_count(void **state)
+{
+    struct stage *s = *state;
+
+    send_text(s->client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    accept_origin(s);
+    proxy_free(s->proxy);
+    s->proxy = NULL;
+    assert_int_equal(s->stats.aborted, 1);
+}
+
+int main(void)
+{
+#define SCENE(f) cmocka_unit_test_setup_teardown(f, stage_setup, stage_teardown)
+    const struct CMUnitTest tests[] = {
+        SCENE(a_refusal_reaches_no_origin),
+        SCENE(a_hook_may_answer_later),
+        SCENE(a_client_that_leaves_ends_a_waiting_hook),
+        SCENE(an_old_generation_lives_until_its_last_exchange),
+        SCENE(a_drain_waits_for_the_exchange_under_way),
+        SCENE(freeing_a_worker_at_work_loses_nothing_of_the_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
