@@ -347,8 +347,11 @@ static void a_response_has_the_length_that_was_decided(void **test)
     assert_response(&r, "HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n");
     r.keep_framing_fields = true;
     assert_response(&r, "HTTP/1.1 200 OK\r\nA: b\r\nContent-length: 5\r\nC: d\r\n\r\n");
+    h = response_head(200, "OK", "Content-Length: 5\nContent-Length: 6");
+    r = (struct rewrite_response){.head = &h, .framing = {FRAMING_LENGTH, 5}};
+    assert_response(&r, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
     h = response_head(200, "OK", "");
-    r = (struct rewrite_response){.head = &h, .framing = {FRAMING_LENGTH, 0}};
+    r.framing.length = 0;
     assert_response(&r, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 }
 
@@ -411,7 +414,7 @@ static void trailers_never_frame_route_authenticate_or_control(void **test)
     static const char lines[] = "X-Sum: 1\r\nContent-Length: 2\r\nHost: 3\r\nAuthorization: 4\r\n"
                                 "cookie: 5\r\nContent-Type: 6\r\nIf-Match: 7\r\nConnection: 8\r\n"
                                 "Content_Length: 9\r\nX_Real_IP: 10\r\nETag: \t 11 \r\nVary: 12\r\n"
-                                "X-Forwarded-For: 13\r\nempty:\r\n"
+                                "X-Forwarded-For: 13\r\nempty:\r\nno field\r\n"
                                 "X-A-Name-Longer-Than-Any-The-Proxy-Knows: 14\r\n";
     struct buf out;
     (void)test;

@@ -124,6 +124,7 @@ static void a_wrong_address_is_told_what_is_right(void **test)
         {"::1", true, "[::1]:8080"},
         {"[::1]", true, "[::1]:8080"},
         {"[::1:80", true, "[::1]:8080"},
+        {"[a:80", true, "[::1]:8080"},
         {"[]:80", true, "no host that can be used"},
         {"[::g]:80", true, "not an IPv6 address"},
         {"[127.0.0.1]:80", true, "not an IPv6 address"},
@@ -280,6 +281,7 @@ static void unix_is_a_network_of_its_own(void **test)
     assert_true(addr_net_has(&local, &a));
     assert_false(addr_net_has(&local, &b));
     assert_false(addr_net_has(&all, &a));
+    assert_false(addr_net_has(&(struct addr_net){0}, &a));
 }
 
 static void a_wrong_network_is_told_what_is_right(void **test)
