@@ -371,13 +371,15 @@ bool client_is_blocked(struct client *c)
     return conn_is_blocked(&c->conn);
 }
 
-void client_interim(struct client *c, const struct head *head, struct slice via)
+bool client_interim(struct client *c, const struct head *head, struct slice via)
 {
     struct buf *out = &c->conn.net->head;
 
     buf_clear(out);
-    if (rewrite_interim(out, head, via))
-        conn_put_copy(&c->conn, buf_slice(out));
+    if (!rewrite_interim(out, head, via))
+        return false;
+    conn_put_copy(&c->conn, buf_slice(out));
+    return true;
 }
 
 void client_continue(struct client *c)

@@ -63,7 +63,8 @@ bool client_has_input(const struct client *c);
 /* Everything sent so far was taken; while not, nothing more should be read for this client. */
 bool client_is_blocked(struct client *c);
 
-void client_interim(struct client *c, const struct head *head, struct slice via);
+/* A 1xx other than 101: false when its head cannot be written anew. */
+bool client_interim(struct client *c, const struct head *head, struct slice via);
 void client_continue(struct client *c); /* our own 100 */
 
 /* The final head: false when it cannot be written. */

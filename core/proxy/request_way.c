@@ -196,7 +196,7 @@ static bool step_send_head(struct exchange *x)
     };
 
     if (!origin_head(&x->origin, &r)) {
-        exchange_answer_status(x, 500, "no memory for the head to the origin");
+        exchange_answer_status(x, 400, "the head for the origin cannot be written");
         return GO_ON;
     }
     x->request_step = x->request_read ? REQUEST_STEP_SENT : REQUEST_STEP_BODY;

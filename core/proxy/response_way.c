@@ -74,7 +74,10 @@ void exchange_interim(struct exchange *x, size_t bytes)
     note_first_byte(x);
     switch (judge(x, head->status, bytes, &why)) {
     case INTERIM_FORWARD:
-        client_interim(x->client, head, via_of(x));
+        if (!client_interim(x->client, head, via_of(x))) {
+            exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, "an interim head cannot be written");
+            break;
+        }
         count_forwarded(x, head->status);
         note_code(x, head->status);
         break;
@@ -113,7 +116,7 @@ static void begin_tunnel(struct exchange *x, struct slice protocol)
     struct slice early_client;
 
     if (!client_switch(x->client, &o->response.head, via_of(x), &early_client)) {
-        exchange_answer_status(x, 500, "no memory for a head");
+        exchange_answer_status(x, 502, "the response head cannot be written");
         return;
     }
     x->begun = true;
@@ -211,7 +214,7 @@ static void begin_response(struct exchange *x)
     w.close = !exchange_may_keep(x);
     w.keep_alive = !w.close && x->request.head.minor == 0;
     if (!client_begin(x->client, &w)) {
-        exchange_answer_status(x, 502, "no memory for the response head");
+        exchange_answer_status(x, 502, "the response head cannot be written");
         return;
     }
     x->begun = true;
