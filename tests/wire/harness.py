@@ -138,12 +138,12 @@ class Proxy:
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmRSS")
 
-    def signal(self, number):
+    def kill(self, number):
         self.process.send_signal(number)
 
     def stats(self):
         mark = self.log.mark()
-        self.signal(signal.SIGUSR1)
+        self.kill(signal.SIGUSR1)
         return json.loads(self.log.wait(r"stats (\{.*\})", mark)[1])
 
     def counted(self, name):
@@ -198,13 +198,13 @@ class Proxy:
     def reload(self):
         """SIGHUP; the line that tells how it went."""
         mark = self.log.mark()
-        self.signal(signal.SIGHUP)
+        self.kill(signal.SIGHUP)
         return self.log.wait(r"(reloaded|reload failed|nothing to reload).*", mark)[0]
 
     def stop(self, number=signal.SIGTERM, status=0):
         """Ends the program and checks how it ended."""
         if self.process.poll() is None:
-            self.signal(number)
+            self.kill(number)
         try:
             ended = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -57,7 +57,7 @@ def test_sigterm_finishes_what_is_under_way(running, origin):
     client.send(post("Content-Length: 10"), "first")
     wire = origin.accept()
     wire.request_head()
-    proxy.signal(signal.SIGTERM)
+    proxy.kill(signal.SIGTERM)
     refused(proxy)
     client.send("again")
     assert wire.exactly(10) == b"firstagain"
@@ -75,7 +75,7 @@ def test_sigterm_closes_idle_connections(running, origin):
     busy.send(get())
     wire = origin.wires[-1]
     wire.request()
-    proxy.signal(signal.SIGTERM)
+    proxy.kill(signal.SIGTERM)
     idle.at_end()
     wire.send(OK)
     assert busy.response().body == b"ok"
@@ -88,7 +88,7 @@ def test_sigterm_waits_no_longer_than_drain(running, origin):
     client.send(get())
     origin.accept().request()
     began = time.monotonic()
-    proxy.signal(signal.SIGTERM)
+    proxy.kill(signal.SIGTERM)
     client.ending()
     proxy.stop()
     assert 0.4 < time.monotonic() - began < 10
@@ -102,7 +102,7 @@ def test_sigterm_lets_a_tunnel_end(running, origin):
     wire.request()
     wire.send(switching())
     client.head()
-    proxy.signal(signal.SIGTERM)
+    proxy.kill(signal.SIGTERM)
     refused(proxy)
     client.send("last words")
     assert wire.exactly(10) == b"last words"
@@ -117,7 +117,7 @@ def test_a_second_sigterm_stops_at_once(running, origin):
     client = proxy.client()
     client.send(get())
     origin.accept().request()
-    proxy.signal(signal.SIGTERM)
+    proxy.kill(signal.SIGTERM)
     proxy.log.wait("draining")
     began = time.monotonic()
     proxy.stop()

@@ -281,10 +281,10 @@ def test_many_signals_at_once_end_in_the_newest_policy(running, origin):
     proxy = running(version("0"))
     for n in range(1, 30):
         proxy.write(version(n))
-        proxy.signal(signal.SIGHUP)
+        proxy.kill(signal.SIGHUP)
     proxy.write(version("last"))
     mark = proxy.log.mark()
-    proxy.signal(signal.SIGHUP)
+    proxy.kill(signal.SIGHUP)
     until = time.monotonic() + 20
     while True:
         client = proxy.client()
