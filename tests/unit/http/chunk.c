@@ -39,6 +39,7 @@ static const struct fact rows[] = {
     {"an extension of the last chunk", S("0;a\r\n\r\n"), GOOD, "", "", 0},
     {"a trailer field", S("1\r\nx\r\n0\r\nA: b\r\n\r\n"), GOOD, "x", "A: b\r\n", 0},
     {"two trailer fields", S("0\r\nA: b\r\nC:\r\n\r\nGET"), GOOD, "", "A: b\r\nC:\r\n", 3},
+    {"a trailer of a longer name", S("0\r\nAb-C: d\r\n\r\n"), GOOD, "", "Ab-C: d\r\n", 0},
     {"obs-text in a trailer", S("0\r\nA: \xff\t\r\n\r\n"), GOOD, "", "A: \xff\t\r\n", 0},
 
     {"half a size needs more", S("5"), MORE, "", "", 0},

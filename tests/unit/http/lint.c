@@ -89,6 +89,7 @@ static const struct fact request_rows[] = {
     {"a version of one number", S("GET / HTTP/1" HOST), 400},
     {"a version with a comma", S("GET / HTTP/1,1" HOST), 400},
     {"a minor version that is no digit", S("GET / HTTP/1.x" HOST), 400},
+    {"a minor version that is the byte before 0", S("GET / HTTP/1./" HOST), 400},
     {"a major version that is no digit", S("GET / HTTP/x.1" HOST), 400},
     {"a version with a leading zero", S("GET / HTTP/01.1" HOST), 400},
     {"another protocol", S("GET / HTCP/1.1" HOST), 400},
