@@ -1,0 +1,162 @@
+/*
+ * budget: counts what a script takes and stops it.
+ *
+ * Promises that a script which never ends, or never stops asking for memory, is ended by an error
+ * that it cannot hold back, as long as it runs Lua code. A C function that never returns is beyond
+ * it: the supervisor replaces such a worker.
+ */
+#include "budget.h"
+
+#include "base/sys.h"
+
+#include <lauxlib.h>
+
+/* Instructions between two looks at the clock. A single one can copy megabytes (..), hence few. */
+#define INSTRUCTIONS 200
+#define STEPS        1000
+
+/* A worker's stack has 8 MiB; one more coroutine may take 3 of them before the next check. */
+#define STACK_MAX (1024 * 1024)
+
+void *budget_allocate(void *budget, void *block, size_t old_size, size_t new_size)
+{
+    struct budget *b = budget;
+
+    if (new_size == 0) {
+        sys_free(block);
+        b->used -= old_size;
+        return NULL;
+    }
+    if (b->running && new_size > old_size && b->used - old_size + new_size > b->max) {
+        b->no_memory = true;
+        return NULL;
+    }
+    void *moved = sys_realloc(block, new_size);
+    if (moved == NULL)
+        return new_size <= old_size ? block : NULL; /* Lua relies on shrinking not to fail */
+    b->used = b->used - old_size + new_size;
+    return moved;
+}
+
+struct budget *budget_of(lua_State *L)
+{
+    void *data = NULL;
+
+    return lua_getallocf(L, &data) == budget_allocate ? data : NULL;
+}
+
+bool budget_is_over(const struct budget *b)
+{
+    return b->no_time || b->no_memory;
+}
+
+/*
+ * The thread's own CPU clock costs a system call, so a coarse clock that costs none says first
+ * whether any time can have passed. Neither goes through sys: a test's clock does not run a script.
+ */
+static void look(struct budget *b)
+{
+    struct timespec now;
+
+    b->steps = 0;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (now.tv_sec == b->tick && now.tv_nsec == b->tick_nanos)
+        return;
+    b->tick = now.tv_sec;
+    b->tick_nanos = now.tv_nsec;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    double cpu = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    if (b->started < 0)
+        b->started = cpu;
+    else if (cpu - b->started > b->seconds)
+        b->no_time = true;
+}
+
+static void on_count(lua_State *L, lua_Debug *ar);
+
+static void stop(lua_State *L, const struct budget *b)
+{
+    if (b->watched)
+        lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    if (b->no_memory)
+        luaL_error(L, "the policy needs more than %f MiB of memory (limits.policy_memory)",
+                   (double)b->max / (1024 * 1024));
+    luaL_error(L, "more than %f ms on the CPU at a stretch (limits.hook_cpu)", b->seconds * 1000);
+}
+
+static void on_count(lua_State *L, lua_Debug *ar)
+{
+    struct budget *b = budget_of(L);
+
+    (void)ar;
+    if (!b->running)
+        return;
+    if (!budget_is_over(b))
+        look(b);
+    if (budget_is_over(b))
+        stop(L, b);
+}
+
+void budget_watch(lua_State *L)
+{
+    budget_of(L)->watched = true;
+    lua_sethook(L, on_count, LUA_MASKCOUNT, INSTRUCTIONS);
+}
+
+void budget_unwatch(lua_State *L)
+{
+    budget_of(L)->watched = false;
+    lua_sethook(L, NULL, 0, 0);
+}
+
+void budget_begin(lua_State *L)
+{
+    struct budget *b = budget_of(L);
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    b->tick = now.tv_sec;
+    b->tick_nanos = now.tv_nsec;
+    b->started = -1;
+    b->steps = 0;
+    b->no_time = false;
+    b->no_memory = false;
+    b->stack = __builtin_frame_address(0);
+    b->running = true;
+}
+
+void budget_end(lua_State *L)
+{
+    struct budget *b = budget_of(L);
+
+    b->running = false;
+    if (b->watched && budget_is_over(b))
+        lua_sethook(L, on_count, LUA_MASKCOUNT, INSTRUCTIONS);
+}
+
+void budget_spend(lua_State *L, unsigned steps)
+{
+    struct budget *b = budget_of(L);
+
+    if (b == NULL || !b->running)
+        return;
+    b->steps += steps < STEPS ? steps : STEPS;
+    if (b->steps < STEPS)
+        return;
+    look(b);
+    if (budget_is_over(b))
+        stop(L, b);
+}
+
+void budget_check(lua_State *L)
+{
+    const struct budget *b = budget_of(L);
+    const char *here = __builtin_frame_address(0);
+
+    if (!b->running)
+        return;
+    if (budget_is_over(b))
+        stop(L, b);
+    if (b->stack - here > STACK_MAX)
+        luaL_error(L, "coroutines are nested too deep");
+}

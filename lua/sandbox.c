@@ -1,0 +1,338 @@
+/*
+ * sandbox: builds the environment from lists of names, wraps what could catch the budget's error,
+ * and closes everything against writing once a policy is loaded.
+ */
+#include "sandbox.h"
+
+#include "base/log.h"
+#include "engine.h"
+#include "handle.h"
+#include "library.h"
+#include "pattern.h"
+#include "require.h"
+#include "sleep.h"
+#include "task.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define NAMES_MAX 32
+
+/* One library and what of it scripts may see. The base library's name is the globals' own. */
+struct allowed {
+    const char *library;
+    lua_CFunction open;
+    const char *names[NAMES_MAX];
+};
+
+static const struct allowed allowed[] = {
+    {"_G",
+     luaopen_base,
+     {"_G", "_VERSION", "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
+      "rawequal", "rawget", "rawset", "select", "setmetatable", "tonumber", "tostring", "type",
+      "unpack", "coroutine"}},
+    {LUA_COLIBNAME, NULL, {"create", "resume", "running", "status", "wrap", "yield"}},
+    {LUA_STRLIBNAME,
+     luaopen_string,
+     {"byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse",
+      "sub", "upper"}},
+    {LUA_TABLIBNAME, luaopen_table, {"concat", "insert", "maxn", "remove", "sort"}},
+    {LUA_MATHLIBNAME,
+     luaopen_math,
+     {"abs",   "acos", "asin",  "atan",   "atan2",      "ceil", "cos",   "cosh", "deg", "exp",
+      "floor", "fmod", "frexp", "huge",   "ldexp",      "log",  "log10", "max",  "min", "modf",
+      "pi",    "pow",  "rad",   "random", "randomseed", "sin",  "sinh",  "sqrt", "tan", "tanh"}},
+    {LUA_BITLIBNAME,
+     luaopen_bit,
+     {"arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift", "tobit",
+      "tohex"}},
+    {LUA_OSLIBNAME, luaopen_os, {"clock", "date", "getenv", "time"}},
+};
+
+#define LIBRARIES (sizeof allowed / sizeof allowed[0])
+
+/*
+ * In Lua, since LuaJIT's own pcall and resume can be left by interim.sleep and a C wrapper cannot.
+ * Whatever they caught is passed on only if the budget still holds.
+ */
+static const char wrappers[] =
+    "local check, pcall, create, resume, error = ...\n"
+    "local function checked(...) check() return ... end\n"
+    "local function unwrapped(ok, ...)\n"
+    "  check()\n"
+    "  if not ok then error((...), 0) end\n"
+    "  return ...\n"
+    "end\n"
+    "local function wrap(f)\n"
+    "  local co = create(f)\n"
+    "  return function(...) check() return unwrapped(resume(co, ...)) end\n"
+    "end\n"
+    "return function(f, ...) return checked(pcall(f, ...)) end,\n"
+    "  function(co, ...) check() return checked(resume(co, ...)) end, wrap\n";
+
+static int lua_check(lua_State *L)
+{
+    budget_check(L);
+    return 0;
+}
+
+/* A hook's own coroutine belongs to the event loop: a script neither sees it nor leaves it. */
+static bool is_hook_coroutine(lua_State *L)
+{
+    const struct task *t = engine_of(L)->task;
+
+    return t != NULL && t->L == L;
+}
+
+static int lua_running(lua_State *L)
+{
+    if (is_hook_coroutine(L) || lua_pushthread(L) == 1)
+        lua_pushnil(L);
+    return 1;
+}
+
+static int lua_yield_checked(lua_State *L)
+{
+    if (is_hook_coroutine(L))
+        return luaL_error(L, "coroutine.yield outside a coroutine of the policy's own; "
+                             "to wait, call interim.sleep");
+    return lua_yield(L, lua_gettop(L));
+}
+
+static int lua_rawset_checked(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    luaL_checkany(L, 3);
+    if (luaL_getmetafield(L, 1, "__metatable"))
+        return luaL_error(L, "rawset: this table is protected");
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+static int lua_print(lua_State *L)
+{
+    int count = lua_gettop(L);
+    luaL_Buffer line;
+
+    lua_getglobal(L, "tostring");
+    luaL_buffinit(L, &line);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1)
+            luaL_addchar(&line, ' ');
+        lua_pushvalue(L, count + 1);
+        lua_pushvalue(L, i);
+        lua_call(L, 1, 1);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            return luaL_error(L, "print: tostring must return text");
+        luaL_addvalue(&line);
+    }
+    luaL_pushresult(&line);
+    log_info("%s: %s", engine_where(L), lua_tostring(L, -1));
+    return 0;
+}
+
+static bool is_allowed(const struct allowed *a, const char *name)
+{
+    for (size_t i = 0; i < NAMES_MAX && a->names[i] != NULL; i++)
+        if (strcmp(a->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Leaves in the table on top only what is on the list. */
+static void prune(lua_State *L, const struct allowed *a)
+{
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING && is_allowed(a, lua_tostring(L, -1)))
+            continue;
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, -4);
+    }
+}
+
+static void open_libraries(lua_State *L)
+{
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        if (allowed[i].open == NULL)
+            continue;
+        lua_pushcfunction(L, allowed[i].open);
+        lua_pushstring(L, i == 0 ? "" : allowed[i].library);
+        lua_call(L, 1, 0);
+    }
+    /* The base library's list goes last: it would take the other libraries away. */
+    for (size_t i = 1; i < LIBRARIES; i++) {
+        lua_getglobal(L, allowed[i].library);
+        prune(L, &allowed[i]);
+    }
+    lua_pushvalue(L, LUA_GLOBALSINDEX);
+    prune(L, &allowed[0]);
+    lua_pop(L, 1);
+    for (size_t i = LIBRARIES; i-- > 1;)
+        lua_setglobal(L, allowed[i].library);
+}
+
+static void wrap_functions(lua_State *L)
+{
+    if (luaL_loadbufferx(L, wrappers, sizeof wrappers - 1, "=interim", "t") != 0)
+        lua_error(L);
+    lua_pushcfunction(L, lua_check);
+    lua_getglobal(L, "pcall");
+    lua_getglobal(L, LUA_COLIBNAME);
+    lua_getfield(L, -1, "create");
+    lua_getfield(L, -2, "resume");
+    lua_remove(L, -3);
+    lua_getglobal(L, "error");
+    lua_call(L, 5, 3);
+    lua_getglobal(L, LUA_COLIBNAME);
+    lua_insert(L, -3);
+    lua_setfield(L, -3, "wrap");
+    lua_setfield(L, -2, "resume");
+    lua_pushcfunction(L, lua_running);
+    lua_setfield(L, -2, "running");
+    lua_pushcfunction(L, lua_yield_checked);
+    lua_setfield(L, -2, "yield");
+    lua_pop(L, 1);
+    lua_setglobal(L, "pcall");
+
+    lua_pushcfunction(L, lua_rawset_checked);
+    lua_setglobal(L, "rawset");
+    lua_pushcfunction(L, lua_print);
+    lua_setglobal(L, "print");
+}
+
+static void guard_strings(lua_State *L)
+{
+    lua_getglobal(L, LUA_STRLIBNAME);
+    pattern_install(L);
+    lua_pop(L, 1);
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 2);
+}
+
+/* LuaJIT's generator starts from the same seed in every process. */
+static void seed_random(lua_State *L)
+{
+    unsigned seed = 0;
+
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+        log_warning("no randomness to seed math.random with; it repeats itself");
+    lua_getglobal(L, LUA_MATHLIBNAME);
+    lua_getfield(L, -1, "randomseed");
+    lua_pushnumber(L, (double)seed);
+    lua_call(L, 1, 0);
+    lua_pop(L, 1);
+}
+
+void sandbox_open(lua_State *L)
+{
+    open_libraries(L);
+    wrap_functions(L);
+    guard_strings(L);
+    seed_random(L);
+    handle_install(L);
+    lua_newtable(L);
+    library_install(L);
+    sleep_install(L);
+    require_install(L);
+    lua_pushliteral(L, "interim");
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_pop(L, 1);
+}
+
+static int refuse_write(lua_State *L)
+{
+    const char *table = lua_tostring(L, lua_upvalueindex(1));
+
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return luaL_error(L, "%s is read-only", table);
+    if (strcmp(table, "_G") == 0)
+        return luaL_error(L,
+                          "writing the global \"%s\" after the policy is loaded: keep it in a "
+                          "local, or in req.ctx",
+                          lua_tostring(L, 2));
+    return luaL_error(L, "%s.%s is read-only", table, lua_tostring(L, 2));
+}
+
+/*
+ * Seals the table on top and leaves the table that now holds its contents: the sealed one is empty,
+ * reads go through to the other, writes are refused.
+ */
+static void seal(lua_State *L, const char *name)
+{
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, -3) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, -5);
+    }
+    lua_newtable(L);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_pushstring(L, name);
+    lua_pushcclosure(L, refuse_write, 1);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -3);
+}
+
+static void seal_interim(lua_State *L)
+{
+    char name[64];
+
+    lua_settop(L, 0);
+    lua_getfield(L, LUA_REGISTRYINDEX, "interim");
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        if (lua_istable(L, -1) && !luaL_getmetafield(L, -1, "__metatable")) {
+            snprintf(name, sizeof name, "interim.%s", lua_tostring(L, -2));
+            seal(L, name);
+        }
+        lua_settop(L, 2);
+    }
+    seal(L, "interim");
+    lua_pop(L, 2);
+}
+
+void sandbox_seal(lua_State *L)
+{
+    for (size_t i = 1; i < LIBRARIES; i++) {
+        lua_getglobal(L, allowed[i].library);
+        if (!lua_istable(L, -1) || luaL_getmetafield(L, -1, "__metatable")) {
+            lua_settop(L, 0);
+            continue; /* a policy that replaced it while it was loaded has its own now */
+        }
+        seal(L, allowed[i].library);
+        if (strcmp(allowed[i].library, LUA_STRLIBNAME) == 0) {
+            lua_pushliteral(L, "");
+            lua_getmetatable(L, -1);
+            lua_pushvalue(L, -3);
+            lua_setfield(L, -2, "__index");
+        }
+        lua_settop(L, 0);
+    }
+    seal_interim(L);
+    lua_pushvalue(L, LUA_GLOBALSINDEX);
+    seal(L, "_G");
+    lua_settop(L, 0);
+}

@@ -1,0 +1,320 @@
+/*
+ * schema: the reader of tables. Promises that each error names the key's full path and says what
+ * would be right, and that no key of the table is passed over in silence.
+ */
+#include "schema.h"
+
+#include "words.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KNOWN_MAX 64
+
+void schema_complain(struct schema *s, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '\n')
+            *c = ' ';
+    s->failures++;
+    buf_printf(s->errors, "%s: %s%s%s\n", s->file, s->path, s->path[0] != '\0' ? ": " : "", text);
+}
+
+size_t schema_enter(struct schema *s, const char *key)
+{
+    size_t mark = strlen(s->path);
+
+    snprintf(s->path + mark, sizeof s->path - mark, "%s%s", mark > 0 ? "." : "", key);
+    return mark;
+}
+
+size_t schema_enter_item(struct schema *s, int item)
+{
+    size_t mark = strlen(s->path);
+
+    snprintf(s->path + mark, sizeof s->path - mark, "[%d]", item);
+    return mark;
+}
+
+void schema_leave(struct schema *s, size_t mark)
+{
+    s->path[mark] = '\0';
+}
+
+struct slice schema_text(const struct schema *s, int index)
+{
+    size_t len;
+    const char *at = lua_tolstring(s->L, index, &len);
+
+    return slice_of(at, len);
+}
+
+static int compare_keys(lua_State *L, int a, int b)
+{
+    lua_rawgeti(L, -1, a);
+    lua_rawgeti(L, -2, b);
+    int order = strcmp(lua_tostring(L, -2), lua_tostring(L, -1));
+    lua_pop(L, 2);
+    return order;
+}
+
+static void swap_keys(lua_State *L, int a, int b)
+{
+    lua_rawgeti(L, -1, a);
+    lua_rawgeti(L, -2, b);
+    lua_rawseti(L, -3, a);
+    lua_rawseti(L, -2, b);
+}
+
+int schema_push_keys(struct schema *s, int index)
+{
+    lua_State *L = s->L;
+    int count = 0;
+
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING) {
+            lua_pushvalue(L, -1);
+            lua_rawseti(L, -3, ++count);
+        } else if (lua_type(L, -1) == LUA_TNUMBER) {
+            schema_complain(s, "the key [%g] is not a name; this is a table of named fields",
+                            lua_tonumber(L, -1));
+        } else {
+            schema_complain(s, "a key of type %s; this is a table of named fields",
+                            luaL_typename(L, -1));
+        }
+    }
+    for (int i = 2; i <= count; i++)
+        for (int j = i; j > 1 && compare_keys(L, j - 1, j) > 0; j--)
+            swap_keys(L, j - 1, j);
+    return count;
+}
+
+static void show(lua_State *L, int index, char *text, size_t size)
+{
+    int type = lua_type(L, index);
+
+    if (type == LUA_TSTRING)
+        snprintf(text, size, "\"%.60s\"", lua_tostring(L, index));
+    else if (type == LUA_TNUMBER)
+        snprintf(text, size, "%.14g", lua_tonumber(L, index));
+    else if (type == LUA_TBOOLEAN)
+        snprintf(text, size, "%s", lua_toboolean(L, index) ? "true" : "false");
+    else
+        snprintf(text, size, "a %s", lua_typename(L, type));
+}
+
+static bool get_number(const struct schema *s, int index, enum schema_kind kind, double *value)
+{
+    if (lua_type(s->L, index) == LUA_TNUMBER) {
+        *value = lua_tonumber(s->L, index);
+        return true;
+    }
+    if (lua_type(s->L, index) != LUA_TSTRING || kind == SCHEMA_COUNT)
+        return false;
+    struct slice text = schema_text(s, index);
+    return kind == SCHEMA_SECONDS ? words_to_seconds(text, value) : words_to_bytes(text, value);
+}
+
+static const char *const number_forms[] = {
+    [SCHEMA_SECONDS] = "a number of seconds, or a text such as \"250ms\", \"100s\", \"5m\", \"1h\"",
+    [SCHEMA_BYTES] = "a number of bytes, or a text such as \"64k\", \"50m\", \"1g\"",
+    [SCHEMA_COUNT] = "a whole number",
+};
+
+static void read_number(struct schema *s, int index, const struct schema_rule *rule, char *member)
+{
+    double value = 0;
+    char text[80];
+
+    show(s->L, index, text, sizeof text);
+    if (!get_number(s, index, rule->kind, &value)) {
+        schema_complain(s, "must be %s, not %s", number_forms[rule->kind], text);
+        return;
+    }
+    if (!(value >= rule->least && value <= rule->most)) {
+        schema_complain(s, "must be between %.14g and %.14g%s, not %s", rule->least, rule->most,
+                        rule->kind == SCHEMA_SECONDS ? " seconds"
+                        : rule->kind == SCHEMA_BYTES ? " bytes"
+                                                     : "",
+                        text);
+        return;
+    }
+    if (rule->kind == SCHEMA_SECONDS) {
+        memcpy(member, &value, sizeof value);
+        return;
+    }
+    size_t whole = (size_t)value;
+    if (rule->kind == SCHEMA_COUNT && (double)whole != value) {
+        schema_complain(s, "must be a whole number, not %s", text);
+        return;
+    }
+    memcpy(member, &whole, sizeof whole);
+}
+
+static void read_choice(struct schema *s, int index, const struct schema_rule *rule, char *member)
+{
+    char listed[200] = "", text[80];
+    size_t used = 0;
+
+    for (int i = 0; rule->choices[i] != NULL; i++) {
+        if (lua_type(s->L, index) == LUA_TSTRING &&
+            strcmp(lua_tostring(s->L, index), rule->choices[i]) == 0) {
+            memcpy(member, &i, sizeof i);
+            return;
+        }
+        int n = snprintf(listed + used, sizeof listed - used, "%s\"%s\"", i > 0 ? ", " : "",
+                         rule->choices[i]);
+        used += n > 0 ? (size_t)n : 0;
+        assert(used < sizeof listed);
+    }
+    show(s->L, index, text, sizeof text);
+    schema_complain(s, "must be one of %s, not %s", listed, text);
+}
+
+static void read_value(struct schema *s, int index, const struct schema_rule *rule, char *base)
+{
+    char text[80];
+
+    show(s->L, index, text, sizeof text);
+    switch (rule->kind) {
+    case SCHEMA_SECONDS:
+    case SCHEMA_BYTES:
+    case SCHEMA_COUNT:
+        read_number(s, index, rule, base + rule->offset);
+        break;
+    case SCHEMA_FLAG:
+        if (lua_isboolean(s->L, index)) {
+            bool flag = lua_toboolean(s->L, index) != 0;
+            memcpy(base + rule->offset, &flag, sizeof flag);
+        } else {
+            schema_complain(s, "must be true or false, not %s", text);
+        }
+        break;
+    case SCHEMA_CHOICE:
+        read_choice(s, index, rule, base + rule->offset);
+        break;
+    case SCHEMA_CUSTOM:
+        rule->read(s, index);
+        break;
+    case SCHEMA_HOOK:
+        if (!lua_isfunction(s->L, index))
+            schema_complain(s, "must be a function, not %s", text);
+        break;
+    }
+}
+
+static bool is_known(const char *key, const char *const *known, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(key, known[i]) == 0)
+            return true;
+    return false;
+}
+
+static void complain_unknown(struct schema *s, int index, const struct schema_rule *rules,
+                             size_t count)
+{
+    const char *known[KNOWN_MAX];
+    char hint[WORDS_HINT_MAX];
+    int keys = schema_push_keys(s, index);
+
+    assert(count <= KNOWN_MAX);
+    for (size_t i = 0; i < count; i++)
+        known[i] = rules[i].key;
+    for (int i = 1; i <= keys; i++) {
+        lua_rawgeti(s->L, -1, i);
+        const char *key = lua_tostring(s->L, -1);
+        if (!is_known(key, known, count)) {
+            size_t mark = schema_enter(s, key);
+            schema_complain(s, "unknown key%s",
+                            words_hint(hint, sizeof hint, slice_of_string(key), known, count));
+            schema_leave(s, mark);
+        }
+        lua_pop(s->L, 1);
+    }
+    lua_pop(s->L, 1);
+}
+
+void schema_read(struct schema *s, int index, const struct schema_rule *rules, size_t count,
+                 void *base)
+{
+    char text[80];
+
+    if (!lua_istable(s->L, index)) {
+        show(s->L, index, text, sizeof text);
+        schema_complain(s, "must be a table, not %s", text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(s->L, rules[i].key);
+        lua_rawget(s->L, index);
+        if (!lua_isnil(s->L, -1)) {
+            size_t mark = schema_enter(s, rules[i].key);
+            read_value(s, lua_gettop(s->L), &rules[i], base);
+            schema_leave(s, mark);
+        }
+        lua_pop(s->L, 1);
+    }
+    complain_unknown(s, index, rules, count);
+}
+
+static void each_item(struct schema *s, int index, bool numbers, const char *wanted,
+                      void (*read)(struct schema *s, struct slice text))
+{
+    char text[80];
+    int type = lua_type(s->L, index);
+
+    if (type == LUA_TSTRING || (numbers && type == LUA_TNUMBER)) {
+        lua_pushvalue(s->L, index); /* a number is made text in place: not in the policy's table */
+        read(s, schema_text(s, -1));
+        lua_pop(s->L, 1);
+        return;
+    }
+    show(s->L, index, text, sizeof text);
+    schema_complain(s, "must be %s, not %s", wanted, text);
+}
+
+static bool has_names(lua_State *L, int index)
+{
+    bool named = false;
+
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        named = named || lua_type(L, -2) != LUA_TNUMBER;
+        lua_pop(L, 1);
+    }
+    return named;
+}
+
+void schema_each(struct schema *s, int index, bool numbers, const char *wanted,
+                 void (*read)(struct schema *s, struct slice text))
+{
+    if (!lua_istable(s->L, index)) {
+        each_item(s, index, numbers, wanted, read);
+        return;
+    }
+    if (has_names(s->L, index)) {
+        schema_complain(s, "must be %s, or a list of them; this table has names", wanted);
+        return;
+    }
+    int count = (int)lua_objlen(s->L, index);
+    for (int i = 1; i <= count; i++) {
+        size_t mark = schema_enter_item(s, i);
+        lua_rawgeti(s->L, index, i);
+        each_item(s, lua_gettop(s->L), numbers, wanted, read);
+        lua_pop(s->L, 1);
+        schema_leave(s, mark);
+    }
+}

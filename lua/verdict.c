@@ -1,0 +1,374 @@
+/*
+ * verdict: reads a hook's answer. Promises that nothing a script returned reaches the core
+ * unchecked, and that every refusal lists what would have been right.
+ */
+#include "verdict.h"
+
+#include "words.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIELDS_MAX 128
+
+/* One reading: the answer's parts as they are found, and where a refusal goes. */
+struct reading {
+    lua_State *L;
+    struct policy_call *call;
+    struct field fields[FIELDS_MAX];
+    size_t count;
+    bool typed; /* a Content-Type is among them */
+    char *why;
+    size_t why_size;
+};
+
+static const char *const allowed[HOOK_COUNT] = {
+    [HOOK_REQUEST] = "nil",
+    [HOOK_EXPECT] = "nil, \"forward\", \"continue\"",
+    [HOOK_UPGRADE] = "nil, a protocol, a list of protocols, true, false",
+    [HOOK_TIMEOUT] = "nil",
+    [HOOK_ERROR] = "nil",
+    [HOOK_RESPONSE] = "nil",
+    [HOOK_LOG] = "nil",
+};
+
+/* What the script returned, as it would write it. */
+static const char *show(lua_State *L, int index, char *text, size_t size)
+{
+    size_t len;
+
+    if (lua_type(L, index) == LUA_TSTRING) {
+        const char *at = lua_tolstring(L, index, &len);
+        snprintf(text, size, "\"%.*s\"", len > 40 ? 40 : (int)len, at);
+    } else if (lua_type(L, index) == LUA_TNUMBER) {
+        snprintf(text, size, "%.14g", lua_tonumber(L, index));
+    } else if (lua_type(L, index) == LUA_TBOOLEAN) {
+        snprintf(text, size, "%s", lua_toboolean(L, index) ? "true" : "false");
+    } else {
+        snprintf(text, size, "a %s", luaL_typename(L, index));
+    }
+    return text;
+}
+
+static bool refuse(const struct reading *r, int index)
+{
+    enum policy_hook hook = r->call->hook;
+    char text[64];
+
+    snprintf(r->why, r->why_size, "returned %s; it may return %s%s", show(r->L, index, text, 64),
+             allowed[hook],
+             hook == HOOK_LOG ? " only"
+                              : ", a status from 200 to 599, or { status =, headers =, "
+                                "body = }");
+    return false;
+}
+
+static bool read_status(const struct reading *r, int index)
+{
+    double number = lua_type(r->L, index) == LUA_TNUMBER ? lua_tonumber(r->L, index) : 0;
+
+    if (!(number >= 200 && number <= 599) || number != (double)(int)number)
+        return false;
+    r->call->verdict.kind = VERDICT_ANSWER;
+    r->call->verdict.status = (int)number;
+    return true;
+}
+
+static bool read_value(struct reading *r, struct slice name)
+{
+    size_t len;
+
+    if (lua_type(r->L, -1) != LUA_TSTRING && lua_type(r->L, -1) != LUA_TNUMBER) {
+        snprintf(r->why, r->why_size, "answer: headers[\"%.*s\"] must be text or a list of texts",
+                 SLICE_ARG(name));
+        return false;
+    }
+    const char *at = lua_tolstring(r->L, -1, &len);
+    struct slice value = slice_trim(slice_of(at, len));
+    if (!lint_is_value(value)) {
+        snprintf(r->why, r->why_size,
+                 "answer: headers[\"%.*s\"] holds a control byte (CR, LF, NUL…)", SLICE_ARG(name));
+        return false;
+    }
+    if (r->count == FIELDS_MAX) {
+        snprintf(r->why, r->why_size, "answer: more than %d header fields", FIELDS_MAX);
+        return false;
+    }
+    struct field *f = &r->fields[r->count++];
+    f->id = field_id_of(name);
+    f->name = arena_copy(r->call->view->arena, name);
+    f->value = value.len > 0 ? arena_copy(r->call->view->arena, value) : SLICE("");
+    r->typed = r->typed || slice_equals_nocase(name, SLICE("content-type"));
+    if (f->name.at == NULL || f->value.at == NULL) {
+        snprintf(r->why, r->why_size, "answer: more header bytes than an exchange may hold");
+        return false;
+    }
+    return true;
+}
+
+/* The name is at -2, the value or list of values at -1. */
+static bool read_field(struct reading *r)
+{
+    size_t len;
+
+    if (lua_type(r->L, -2) != LUA_TSTRING) {
+        snprintf(r->why, r->why_size, "answer: headers must be a table from names to values");
+        return false;
+    }
+    const char *at = lua_tolstring(r->L, -2, &len);
+    struct slice name = slice_of(at, len);
+    if (!slice_is_token(name)) {
+        snprintf(r->why, r->why_size, "answer: headers: \"%.*s\" is not a field name",
+                 SLICE_ARG(name));
+        return false;
+    }
+    if (field_is_framing(field_id_of(name))) {
+        snprintf(r->why, r->why_size, "answer: headers: \"%.*s\" is written by the proxy alone",
+                 SLICE_ARG(name));
+        return false;
+    }
+    if (lua_type(r->L, -1) != LUA_TTABLE)
+        return read_value(r, name);
+    int values = (int)lua_objlen(r->L, -1);
+    for (int i = 1; i <= values; i++) {
+        lua_rawgeti(r->L, -1, i);
+        bool ok = read_value(r, name);
+        lua_pop(r->L, 1);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool comes_after(struct slice a, struct slice b)
+{
+    int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
+
+    return order > 0 || (order == 0 && a.len > b.len);
+}
+
+/* A table's order is Lua's own and differs from run to run; by name, an answer is always the same
+ * bytes. Values of one name keep their order. */
+static void sort_fields(struct field *fields, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct field moved = fields[i];
+        size_t j = i;
+        for (; j > 0 && comes_after(fields[j - 1].name, moved.name); j--)
+            fields[j] = fields[j - 1];
+        fields[j] = moved;
+    }
+}
+
+static bool read_headers(struct reading *r)
+{
+    if (lua_isnil(r->L, -1))
+        return true;
+    if (lua_type(r->L, -1) != LUA_TTABLE) {
+        snprintf(r->why, r->why_size, "answer: headers must be a table, not %s",
+                 luaL_typename(r->L, -1));
+        return false;
+    }
+    lua_pushnil(r->L);
+    while (lua_next(r->L, -2) != 0) {
+        if (!read_field(r))
+            return false;
+        lua_pop(r->L, 1);
+    }
+    return true;
+}
+
+static bool keep_fields(struct reading *r)
+{
+    struct verdict *v = &r->call->verdict;
+
+    if (v->has_body && !r->typed && r->count < FIELDS_MAX)
+        r->fields[r->count++] =
+            (struct field){SLICE("content-type"), SLICE("text/plain; charset=utf-8"), FIELD_OTHER};
+    if (r->count == 0)
+        return true;
+    sort_fields(r->fields, r->count);
+    v->fields = arena_alloc(r->call->view->arena, r->count * sizeof r->fields[0]);
+    if (v->fields == NULL) {
+        snprintf(r->why, r->why_size, "answer: more header bytes than an exchange may hold");
+        return false;
+    }
+    memcpy(v->fields, r->fields, r->count * sizeof r->fields[0]);
+    v->field_count = r->count;
+    return true;
+}
+
+static bool read_body(struct reading *r)
+{
+    struct verdict *v = &r->call->verdict;
+    size_t len;
+
+    if (lua_isnil(r->L, -1))
+        return true;
+    if (lua_type(r->L, -1) != LUA_TSTRING) {
+        snprintf(r->why, r->why_size, "answer: body must be text, not %s", luaL_typename(r->L, -1));
+        return false;
+    }
+    const char *at = lua_tolstring(r->L, -1, &len);
+    v->has_body = true;
+    v->body = len > 0 ? arena_copy(r->call->view->arena, slice_of(at, len)) : SLICE("");
+    if (v->body.at == NULL) {
+        snprintf(r->why, r->why_size,
+                 "answer: a body of %zu bytes is more than an exchange may "
+                 "hold",
+                 len);
+        return false;
+    }
+    return true;
+}
+
+static bool check_answer_keys(const struct reading *r, int index)
+{
+    static const char *const known[] = {"status", "headers", "body"};
+    char hint[WORDS_HINT_MAX], text[64];
+    size_t len;
+
+    lua_pushnil(r->L);
+    while (lua_next(r->L, index) != 0) {
+        lua_pop(r->L, 1);
+        const char *key = lua_type(r->L, -1) == LUA_TSTRING ? lua_tolstring(r->L, -1, &len) : "";
+        if (strcmp(key, known[0]) == 0 || strcmp(key, known[1]) == 0 || strcmp(key, known[2]) == 0)
+            continue;
+        snprintf(r->why, r->why_size, "answer: unknown key %s%s", show(r->L, -1, text, sizeof text),
+                 words_hint(hint, sizeof hint, slice_of_string(key), known, 3));
+        return false;
+    }
+    return true;
+}
+
+static void get_raw(lua_State *L, int index, const char *key)
+{
+    lua_pushstring(L, key);
+    lua_rawget(L, index);
+}
+
+static bool read_answer(struct reading *r, int index)
+{
+    if (!check_answer_keys(r, index))
+        return false;
+    get_raw(r->L, index, "status");
+    if (!read_status(r, -1)) {
+        char text[64];
+        snprintf(r->why, r->why_size,
+                 "answer: status must be a whole number from 200 to 599, "
+                 "not %s",
+                 show(r->L, -1, text, sizeof text));
+        return false;
+    }
+    get_raw(r->L, index, "headers");
+    if (!read_headers(r))
+        return false;
+    get_raw(r->L, index, "body");
+    return read_body(r) && keep_fields(r);
+}
+
+static bool is_protocol(struct slice s)
+{
+    size_t slash = slice_find(s, '/');
+
+    return slice_is_token(slice_of(s.at, slash)) &&
+           (slash == s.len || slice_is_token(slice_skip(s, slash + 1)));
+}
+
+/* Adds the protocol at -1 if the client offered it; one it did not offer is no error. */
+static bool read_protocol(const struct reading *r)
+{
+    const struct upgrade_offers *offered = &r->call->view->request->offers;
+    struct upgrade_offers *out = &r->call->verdict.offers;
+    size_t len;
+
+    if (lua_type(r->L, -1) != LUA_TSTRING)
+        return false;
+    const char *at = lua_tolstring(r->L, -1, &len);
+    struct slice protocol = slice_of(at, len);
+    if (!is_protocol(protocol))
+        return false;
+    for (size_t i = 0; i < offered->count; i++)
+        if (slice_equals_nocase(offered->protocol[i], protocol) &&
+            !upgrade_offers_has(out, protocol))
+            out->protocol[out->count++] = offered->protocol[i];
+    return true;
+}
+
+static bool read_upgrade(struct reading *r, int index)
+{
+    struct verdict *v = &r->call->verdict;
+    int type = lua_type(r->L, index);
+
+    if (type == LUA_TBOOLEAN) {
+        v->kind = lua_toboolean(r->L, index) ? VERDICT_OFFER : VERDICT_ORDINARY;
+        if (v->kind == VERDICT_OFFER)
+            v->offers = r->call->view->request->offers;
+        return true;
+    }
+    if (type == LUA_TSTRING) {
+        lua_pushvalue(r->L, index);
+        if (!read_protocol(r))
+            return refuse(r, index);
+    } else {
+        int count = (int)lua_objlen(r->L, index);
+        for (int i = 1; i <= count; i++) {
+            lua_rawgeti(r->L, index, i);
+            if (!read_protocol(r))
+                return refuse(r, -1);
+            lua_pop(r->L, 1);
+        }
+    }
+    v->kind = v->offers.count > 0 ? VERDICT_OFFER : VERDICT_ORDINARY;
+    return true;
+}
+
+static bool read_word(struct reading *r, int index)
+{
+    size_t len;
+    const char *at = lua_tolstring(r->L, index, &len);
+    struct slice word = slice_of(at, len);
+
+    if (r->call->hook == HOOK_UPGRADE)
+        return read_upgrade(r, index);
+    if (r->call->hook == HOOK_EXPECT && slice_equals(word, SLICE("forward")))
+        r->call->verdict.kind = VERDICT_FORWARD;
+    else if (r->call->hook == HOOK_EXPECT && slice_equals(word, SLICE("continue")))
+        r->call->verdict.kind = VERDICT_CONTINUE;
+    else
+        return refuse(r, index);
+    return true;
+}
+
+bool verdict_read(lua_State *L, int index, struct policy_call *call, char *why, size_t why_size)
+{
+    struct reading r;
+    bool upgrade = call->hook == HOOK_UPGRADE;
+
+    r.L = L;
+    r.call = call;
+    r.count = 0;
+    r.typed = false;
+    r.why = why;
+    r.why_size = why_size;
+    call->verdict = (struct verdict){.kind = VERDICT_DEFAULT};
+    if (lua_isnil(L, index))
+        return true;
+    if (call->hook == HOOK_LOG)
+        return refuse(&r, index);
+    switch (lua_type(L, index)) {
+    case LUA_TNUMBER:
+        return read_status(&r, index) || refuse(&r, index);
+    case LUA_TSTRING:
+        return read_word(&r, index);
+    case LUA_TBOOLEAN:
+        return upgrade ? read_upgrade(&r, index) : refuse(&r, index);
+    case LUA_TTABLE:
+        if (upgrade && lua_objlen(L, index) > 0)
+            return read_upgrade(&r, index);
+        return read_answer(&r, index);
+    default:
+        return refuse(&r, index);
+    }
+}
