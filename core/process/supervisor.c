@@ -246,6 +246,10 @@ static struct ev_loop *open_loop(void)
 
 static void clean_up(struct supervisor *s)
 {
+    sigset_t all;
+    sigfillset(&all);
+    /* What was asked for is done: one more signal must not turn it into a death by signal. */
+    sigprocmask(SIG_SETMASK, &all, NULL);
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++)
         ev_signal_stop(s->loop, &s->signals[i]);
     ports_close_except(&s->current.ports, NULL);
