@@ -44,7 +44,8 @@ static void on_loaded(void *arg, struct config *config, struct slice errors)
     if (config != NULL) {
         print_summary(check->cli, config);
         config_close(config);
-        check->status = EXIT_SUCCESS;
+        if (fflush(stdout) == 0)
+            check->status = EXIT_SUCCESS;
     } else {
         fprintf(stderr, "%.*s\n", SLICE_ARG(errors));
     }

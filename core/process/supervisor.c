@@ -186,7 +186,7 @@ static void stop(struct supervisor *s, bool at_once)
         log_info("stopping at once");
         crew_stop(&s->crew);
     } else {
-        log_info("draining: what is under way has %.0f seconds to finish", seconds);
+        log_info("draining: what is under way has %g seconds to finish", seconds);
         crew_drain(&s->crew, seconds);
     }
 }
