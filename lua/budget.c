@@ -74,14 +74,20 @@ static void look(struct budget *b)
 
 static void on_count(lua_State *L, lua_Debug *ar);
 
-static void stop(lua_State *L, const struct budget *b)
+/* `level`: of the function that is stopped, as lua_getstack counts. */
+static void stop(lua_State *L, const struct budget *b, int level)
 {
     if (b->watched)
         lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    luaL_where(L, level);
     if (b->no_memory)
-        luaL_error(L, "the policy needs more than %f MiB of memory (limits.policy_memory)",
-                   (double)b->max / (1024 * 1024));
-    luaL_error(L, "more than %f ms on the CPU at a stretch (limits.hook_cpu)", b->seconds * 1000);
+        lua_pushfstring(L, "the policy needs more than %f MiB of memory (limits.policy_memory)",
+                        (double)b->max / (1024 * 1024));
+    else
+        lua_pushfstring(L, "more than %f ms on the CPU at a stretch (%s)", b->seconds * 1000,
+                        b->rule);
+    lua_concat(L, 2);
+    lua_error(L);
 }
 
 static void on_count(lua_State *L, lua_Debug *ar)
@@ -94,7 +100,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
     if (!budget_is_over(b))
         look(b);
     if (budget_is_over(b))
-        stop(L, b);
+        stop(L, b, 0);
 }
 
 void budget_watch(lua_State *L)
@@ -134,29 +140,36 @@ void budget_end(lua_State *L)
         lua_sethook(L, on_count, LUA_MASKCOUNT, INSTRUCTIONS);
 }
 
+static void check_stack(lua_State *L, const struct budget *b)
+{
+    const char *here = __builtin_frame_address(0);
+
+    if (b->stack - here > STACK_MAX)
+        luaL_error(L, "C stack overflow: functions that call back, or coroutines, nest too deep");
+}
+
 void budget_spend(lua_State *L, unsigned steps)
 {
     struct budget *b = budget_of(L);
 
     if (b == NULL || !b->running)
         return;
+    check_stack(L, b);
     b->steps += steps < STEPS ? steps : STEPS;
     if (b->steps < STEPS)
         return;
     look(b);
     if (budget_is_over(b))
-        stop(L, b);
+        stop(L, b, 1);
 }
 
 void budget_check(lua_State *L)
 {
     const struct budget *b = budget_of(L);
-    const char *here = __builtin_frame_address(0);
 
     if (!b->running)
         return;
+    check_stack(L, b);
     if (budget_is_over(b))
-        stop(L, b);
-    if (b->stack - here > STACK_MAX)
-        luaL_error(L, "coroutines are nested too deep");
+        stop(L, b, 1);
 }

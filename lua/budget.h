@@ -18,11 +18,12 @@
 #include <lua.h>
 
 struct budget {
-    size_t used;    /* bytes allocated */
-    size_t max;     /* of `used` while a script runs */
-    double seconds; /* on the CPU, at a stretch */
-    double started; /* thread CPU time at the first look in this stretch; negative: none yet */
-    time_t tick;    /* coarse clock at the last look, to know cheaply that none is due */
+    size_t used;      /* bytes allocated */
+    size_t max;       /* of `used` while a script runs */
+    double seconds;   /* on the CPU, at a stretch */
+    const char *rule; /* where `seconds` comes from, for the error */
+    double started;   /* thread CPU time at the first look in this stretch; negative: none yet */
+    time_t tick;      /* coarse clock at the last look, to know cheaply that none is due */
     long tick_nanos;
     unsigned steps;    /* spent since the last look */
     bool running;      /* a script is running: only then does anything count */
@@ -51,15 +52,14 @@ bool budget_is_over(const struct budget *b);
 
 /*
  * For a C function at work for a script: spends steps (a few nanoseconds each) and raises the
- * budget's error when the stretch has used up its time. Cheap when that is far away.
+ * budget's error when the stretch has used up its time. Cheap when that is far away. Also raises
+ * when the C stack has grown too deep since the stretch began, so whatever calls back into Lua
+ * spends.
  */
 void budget_spend(lua_State *L, unsigned steps);
 
-/*
- * Raises the budget's error if the stretch is over: called where a script could have caught it.
- * Also raises if the C stack has grown too deep since the stretch began, which coroutines that
- * resume coroutines can do.
- */
+/* Raises the budget's error if the stretch is over, or the C stack too deep: called where a script
+ * could have caught the error, or resumes a coroutine. */
 void budget_check(lua_State *L);
 
 #endif

@@ -106,6 +106,7 @@ static struct engine *open_engine(const struct settings *settings)
     list_init(&e->idle);
     e->budget.max = settings->limits.policy_memory;
     e->budget.seconds = LOAD_SECONDS;
+    e->budget.rule = "the most that loading may take";
     e->L = lua_newstate(budget_allocate, &e->budget);
     if (e->L == NULL) {
         sys_free(e);
@@ -162,17 +163,6 @@ static int run_policy(lua_State *L)
     return 0;
 }
 
-static int describe_top(lua_State *L)
-{
-    lua_State *from = lua_touserdata(L, 1);
-
-    if (lua_type(from, 1) != LUA_TSTRING)
-        lua_pushfstring(L, "the policy raised a %s value as an error", luaL_typename(from, 1));
-    else
-        lua_pushstring(L, lua_tostring(from, 1));
-    return 1;
-}
-
 /* The result is left in the registry, as "policy". */
 static bool run(struct engine *e, const struct loading *l)
 {
@@ -186,8 +176,12 @@ static bool run(struct engine *e, const struct loading *l)
     if (e->budget.no_memory)
         snprintf(text, sizeof text, "loading needs more than %g MiB (limits.policy_memory)",
                  (double)e->budget.max / (1024 * 1024));
+    else if (lua_type(e->L, -1) == LUA_TSTRING)
+        snprintf(text, sizeof text, "%s", lua_tostring(e->L, -1));
     else
-        engine_describe(e, describe_top, e->L, text, sizeof text);
+        snprintf(text, sizeof text, "the policy raised a %s value as an error",
+                 luaL_typename(e->L, -1));
+    lua_pop(e->L, 1);
     complain(l, text);
     return false;
 }
@@ -273,6 +267,7 @@ static void finish(struct engine *e, const struct settings *settings, struct ev_
     e->settings = settings;
     e->loop = loop;
     e->budget.seconds = settings->limits.hook_cpu;
+    e->budget.rule = "limits.hook_cpu";
     e->policy.ops = &hooks_ops;
     if (settings->jit) {
         budget_unwatch(e->L);

@@ -39,14 +39,14 @@ static void join_lines(char *text, size_t size, const char *from)
 {
     size_t n = 0;
 
-    for (; *from != '\0' && n + 4 < size; from++) {
-        if (*from != '\n') {
-            if (*from != '\t')
-                text[n++] = *from;
-            continue;
+    for (; *from != '\0' && n + sizeof " < " < size; from++) {
+        if (*from == '\n') {
+            const char *joint = n > 0 && text[n - 1] == ':' ? " " : " < ";
+            memcpy(text + n, joint, strlen(joint));
+            n += strlen(joint);
+        } else if (*from != '\t') {
+            text[n++] = *from;
         }
-        memcpy(text + n, n > 0 && text[n - 1] == ':' ? " " : " < ", 4);
-        n += strlen(text + n);
     }
     text[n] = '\0';
 }

@@ -114,11 +114,36 @@ static int lua_rawset_checked(lua_State *L)
     return 1;
 }
 
+/* LuaJIT's own takes any position, and table.insert({}, -2^31, x) keeps it busy for a minute. */
+static int lua_insert_checked(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    int end = (int)lua_objlen(L, 1) + 1;
+    int place = end;
+
+    if (lua_gettop(L) == 3) {
+        double wanted = luaL_checknumber(L, 2);
+        if (!(wanted >= 1 && wanted <= end))
+            return luaL_argerror(L, 2, "position out of bounds");
+        place = (int)wanted;
+    } else if (lua_gettop(L) != 2) {
+        return luaL_error(L, "wrong number of arguments to 'insert'");
+    }
+    for (int i = end; i > place; i--) {
+        lua_rawgeti(L, 1, i - 1);
+        lua_rawseti(L, 1, i);
+    }
+    lua_rawseti(L, 1, place);
+    budget_spend(L, (unsigned)(end - place));
+    return 0;
+}
+
 static int lua_print(lua_State *L)
 {
     int count = lua_gettop(L);
     luaL_Buffer line;
 
+    budget_check(L);
     lua_getglobal(L, "tostring");
     luaL_buffinit(L, &line);
     for (int i = 1; i <= count; i++) {
@@ -202,6 +227,10 @@ static void wrap_functions(lua_State *L)
     lua_pop(L, 1);
     lua_setglobal(L, "pcall");
 
+    lua_getglobal(L, LUA_TABLIBNAME);
+    lua_pushcfunction(L, lua_insert_checked);
+    lua_setfield(L, -2, "insert");
+    lua_pop(L, 1);
     lua_pushcfunction(L, lua_rawset_checked);
     lua_setglobal(L, "rawset");
     lua_pushcfunction(L, lua_print);

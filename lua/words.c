@@ -84,11 +84,13 @@ struct unit {
 
 static bool read_with_unit(struct slice text, const struct unit *units, double *value)
 {
-    if (!take_decimal(&text, value))
+    double number;
+
+    if (!take_decimal(&text, &number))
         return false;
     for (; units->size > 0; units++) {
         if (slice_equals(text, units->name)) {
-            *value *= units->size;
+            *value = number * units->size;
             return true;
         }
     }

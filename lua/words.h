@@ -14,10 +14,11 @@
 const char *words_hint(char *hint, size_t size, struct slice word, const char *const *known,
                        size_t count);
 
-/* "100s", "5m", "1h", "250ms", "1.5s" to seconds. False for anything else. */
+/* "100s", "5m", "1h", "250ms", "1.5s" to seconds. False for anything else; *seconds then
+ * keeps its value. */
 bool words_to_seconds(struct slice text, double *seconds);
 
-/* "64k", "50m", "1g", "512" to bytes, in powers of 1024. False for anything else. */
+/* "64k", "50m", "1g", "512" to bytes, in powers of 1024. False for anything else, as above. */
 bool words_to_bytes(struct slice text, double *bytes);
 
 #endif
