@@ -12,7 +12,6 @@
 #define DIGITS_MAX     16
 #define EXTENSION_MAX  256
 #define OVERHEAD_FREE  16384
-#define OVERHEAD_SHARE 16 /* one byte of framing for so many of data */
 
 /* In the order of the wire. */
 enum step {
@@ -170,7 +169,7 @@ static void (*const takers[])(struct chunk *c, unsigned char b) = {
 /* One byte of framing: any byte that is not chunk data. */
 static void take_byte(struct chunk *c, unsigned char b)
 {
-    if (++c->overhead > OVERHEAD_FREE + c->data / OVERHEAD_SHARE)
+    if (++c->overhead > OVERHEAD_FREE + c->data)
         refuse(c, "more chunk framing than the data is worth");
     else
         takers[c->step](c, b);

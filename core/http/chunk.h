@@ -3,8 +3,9 @@
  *
  * The decoder takes bytes as they come, in any split, and hands data out as slices of its input:
  * nothing is copied. Extensions are checked and dropped. What a body spends on framing is bounded:
- * 16 KiB plus a sixteenth of its data, so that neither extensions nor one-byte chunks cost more
- * than they carry.
+ * 16 KiB plus as much as it has data, so that neither extensions nor one-byte chunks cost more
+ * than they carry. A tighter share would end honest streams: an event stream of 30-byte chunks
+ * spends a fifth on framing for as long as it lives.
  */
 #ifndef INTERIM_HTTP_CHUNK_H
 #define INTERIM_HTTP_CHUNK_H

@@ -213,9 +213,9 @@ static void one_byte_chunks_run_out_of_budget(void **state)
     struct chunk c;
     chunk_init(&c);
     assert_int_equal(repeat(&c, "1\r\nx\r\n", 3000), CHUNK_MORE);
-    assert_int_equal(repeat(&c, "1\r\nx\r\n", 1000), CHUNK_BAD);
+    assert_int_equal(repeat(&c, "1\r\nx\r\n", 2000), CHUNK_BAD);
     assert_string_equal(c.why, "more chunk framing than the data is worth");
-    assert_true(c.overhead == 16384 + c.data / 16 + 1);
+    assert_true(c.overhead == 16384 + c.data + 1);
 }
 
 static void extensions_run_out_of_budget(void **state)
@@ -233,13 +233,11 @@ static void data_earns_budget(void **state)
 {
     (void)state;
     struct chunk c;
-    char text[200] = "70\r\n"; /* 112 bytes of data for 6 of framing: more than 16 for 1 */
-    memset(text + 4, 'x', 112);
-    strcpy(text + 116, "\r\n");
     chunk_init(&c);
-    assert_int_equal(repeat(&c, text, 100000), CHUNK_MORE);
+    /* An event stream of small chunks may go on for ever. */
+    assert_int_equal(repeat(&c, "5\r\nxxxxx\r\n", 100000), CHUNK_MORE);
     assert_int_equal(repeat(&c, "0\r\n\r\n", 1), CHUNK_END);
-    assert_true(c.data == 11200000);
+    assert_true(c.data == 500000);
 }
 
 static void a_trailer_section_has_its_limit(void **state)
