@@ -189,6 +189,7 @@ static void note_failure(struct origin *o, int error)
     struct exchange *x = o->exchange;
     char text[ADDR_TEXT_MAX];
 
+    o->search.error = error;
     o->tried = arena_printf(&x->arena, "%.*s%s%s (%s)", SLICE_ARG(o->tried),
                             o->tried.len > 0 ? ", " : "", origin_address(o, text), strerror(error));
     x->proxy->stats->upstream_failures++;

@@ -72,6 +72,7 @@ static bool step_request(struct exchange *x)
 static bool step_expect(struct exchange *x)
 {
     enum expect_event event = EXPECT_EVENT_FORWARD;
+    enum expect_action action;
 
     if (x->request.expect != EXPECT_HELD) {
         x->request_step = REQUEST_STEP_UPGRADE;
@@ -87,16 +88,17 @@ static bool step_expect(struct exchange *x)
     else if (x->call.verdict.kind == VERDICT_CONTINUE)
         event = EXPECT_EVENT_CONTINUE;
     x->request_step = REQUEST_STEP_SEEK;
-    switch (expect_step(&x->expect, event, client_has_input(x->client))) {
+    action = expect_step(&x->expect, event, client_has_input(x->client));
+    switch (action) {
     case EXPECT_ACTION_ANSWER:
         x->result.expect = "refused";
         x->proxy->stats->expect_refused++;
         refuse(x);
         break;
     case EXPECT_ACTION_SEND_100:
-        client_continue(x->client);
-        /* fall through */
     case EXPECT_ACTION_SEND_PLAIN:
+        if (action == EXPECT_ACTION_SEND_100)
+            client_continue(x->client);
         x->result.expect = "continue";
         x->proxy->stats->expect_continued++;
         break;
