@@ -9,6 +9,7 @@
 
 #include "base/sys.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 
 /* Instructions between two looks at the clock. A single one can copy megabytes (..), hence few. */
@@ -42,7 +43,9 @@ struct budget *budget_of(lua_State *L)
 {
     void *data = NULL;
 
-    return lua_getallocf(L, &data) == budget_allocate ? data : NULL;
+    lua_getallocf(L, &data);
+    assert(data != NULL);
+    return data;
 }
 
 bool budget_is_over(const struct budget *b)
@@ -152,7 +155,7 @@ void budget_spend(lua_State *L, unsigned steps)
 {
     struct budget *b = budget_of(L);
 
-    if (b == NULL || !b->running)
+    if (!b->running)
         return;
     check_stack(L, b);
     b->steps += steps < STEPS ? steps : STEPS;
