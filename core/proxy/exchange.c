@@ -1,14 +1,15 @@
 /*
- * exchange: the life of one request: made, driven, its clocks, the hooks it waits for, its end.
+ * exchange: the life of one request: made, driven, the hooks it waits for, its end.
  *
  * Owns everything of an exchange and keeps it until the log hook has answered. Promises that each
  * exchange ends once, as one of four outcomes, with one line in the access log. What happens on the
- * way stands in request_way.c and response_way.c.
+ * way stands in request_way.c and response_way.c, what happens when it takes too long in clocks.c.
  */
 #include "proxy/exchange.h"
 
 #include "base/log.h"
 #include "base/sys.h"
+#include "proxy/clocks.h"
 
 #include <assert.h>
 #include <string.h>
@@ -19,22 +20,9 @@
 
 /* ---- life ---- */
 
-static void stop_clocks(struct exchange *x)
-{
-    struct deadline *clocks[] = {&x->origin_clock, &x->ceiling,    &x->body_clock, &x->send_clock,
-                                 &x->gone_clock,   &x->hook_clock, &x->silence};
-
-    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
-        deadline_clear(clocks[i]);
-}
-
 static void free_exchange(struct exchange *x)
 {
-    struct deadline *clocks[] = {&x->origin_clock, &x->ceiling,    &x->body_clock, &x->send_clock,
-                                 &x->gone_clock,   &x->hook_clock, &x->silence};
-
-    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
-        deadline_stop(clocks[i]);
+    clocks_stop(x);
     arena_free(&x->arena);
     x->magic = 0;
     sys_free(x);
@@ -81,75 +69,11 @@ static void hook_over(struct exchange *x)
         exchange_run(x);
 }
 
-/* ---- clocks ---- */
+/* ---- hooks ---- */
 
-static void on_origin_clock(struct deadline *d, void *owner)
+void exchange_hook_overdue(struct exchange *x)
 {
-    struct exchange *x = owner;
-    double last = x->stall_since;
-    double left;
-
-    switch (x->origin_wait) {
-    case WAIT_NOTHING:
-        break;
-    case WAIT_CONNECT:
-        exchange_trouble(x, TROUBLE_CONNECT, "the connection was not made in time");
-        break;
-    case WAIT_RESPONSE:
-        exchange_trouble(x, TROUBLE_RESPONSE, "no final response in time");
-        break;
-    case WAIT_PROCESSING:
-        exchange_trouble(x, TROUBLE_PROCESSING, "no final response in time after a 102");
-        break;
-    case WAIT_STALL:
-        if (x->client->conn.last_write > last)
-            last = x->client->conn.last_write;
-        left = last + x->timeouts->stall - x->proxy->net.now;
-        if (left > 0.001) {
-            deadline_set(d, left);
-            break;
-        }
-        x->proxy->stats->timeouts++;
-        exchange_cut(x, "the response body made no progress");
-        break;
-    }
-}
-
-static void on_ceiling(struct deadline *d, void *owner)
-{
-    (void)d;
-    exchange_trouble(owner, TROUBLE_EXCHANGE, "no final response within the time of an exchange");
-}
-
-static void on_body_clock(struct deadline *d, void *owner)
-{
-    (void)d;
-    exchange_trouble(owner, TROUBLE_BODY, "the request body made no progress");
-}
-
-static void on_send_clock(struct deadline *d, void *owner)
-{
-    struct exchange *x = owner;
-    struct uplink *u = x->origin.uplink;
-    double left = u == NULL ? 0 : u->conn.last_write + x->timeouts->send - x->proxy->net.now;
-
-    if (left > 0.001)
-        deadline_set(d, left);
-    else
-        exchange_trouble(x, TROUBLE_SEND, "the origin took no bytes of the request");
-}
-
-static void on_gone_clock(struct deadline *d, void *owner)
-{
-    (void)d;
-    exchange_client_gone(owner);
-}
-
-static void on_hook_clock(struct deadline *d, void *owner)
-{
-    struct exchange *x = owner;
     struct policy *policy = x->generation->policy;
-    (void)d;
 
     log_error("%s: the %s hook waited longer than %g s; it counts as failed", x->id,
               policy_hook_name(x->call.hook), x->timeouts->hook);
@@ -158,44 +82,6 @@ static void on_hook_clock(struct deadline *d, void *owner)
     x->proxy->stats->timeouts++;
     hook_over(x);
 }
-
-/* The origin is silent: the client gets a 100 from us. */
-static void on_silence(struct deadline *d, void *owner)
-{
-    struct exchange *x = owner;
-    (void)d;
-
-    if (expect_step(&x->expect, EXPECT_EVENT_SILENCE, false) == EXPECT_ACTION_OWN_100) {
-        client_continue(x->client);
-        x->result.expect = "forward-timed";
-        exchange_wait_origin(x, WAIT_NOTHING);
-        exchange_wait_body(x);
-    }
-}
-
-void exchange_wait_origin(struct exchange *x, enum origin_wait what)
-{
-    const struct timeouts *t = x->timeouts;
-    const double seconds[] = {
-        [WAIT_NOTHING] = 0,
-        [WAIT_CONNECT] = t->connect,
-        [WAIT_RESPONSE] = t->response,
-        [WAIT_PROCESSING] = t->processing,
-        [WAIT_STALL] = t->stall,
-    };
-
-    x->origin_wait = what;
-    deadline_set(&x->origin_clock, seconds[what]);
-}
-
-void exchange_wait_body(struct exchange *x)
-{
-    /* Once a final response is there, a client that stops sending is its right. */
-    if (x->response_step == RESPONSE_STEP_WAIT && x->request_step == REQUEST_STEP_BODY)
-        deadline_set(&x->body_clock, x->timeouts->body);
-}
-
-/* ---- hooks ---- */
 
 static void on_answered(struct policy_call *call)
 {
@@ -289,13 +175,8 @@ static struct exchange *take_spare(struct proxy *p)
         if (x == NULL)
             return NULL;
         arena_init(&x->arena, ARENA_MAX);
-        deadline_init(&x->origin_clock, &p->net, on_origin_clock, x);
-        deadline_init(&x->ceiling, &p->net, on_ceiling, x);
-        deadline_init(&x->body_clock, &p->net, on_body_clock, x);
-        deadline_init(&x->send_clock, &p->net, on_send_clock, x);
-        deadline_init(&x->gone_clock, &p->net, on_gone_clock, x);
-        deadline_init(&x->hook_clock, &p->net, on_hook_clock, x);
-        deadline_init(&x->silence, &p->net, on_silence, x);
+        x->proxy = p;
+        clocks_init(x);
         return x;
     }
     x = LIST_OWNER(p->spare.next, struct exchange, node);
@@ -480,7 +361,7 @@ void exchange_finish(struct exchange *x, enum outcome outcome)
     assert(!x->over);
     x->over = true;
     x->response_step = RESPONSE_STEP_OVER;
-    stop_clocks(x);
+    clocks_clear(x);
     cancel_hook(x);
     origin_release(&x->origin);
     fill_result(x, outcome);

@@ -6,7 +6,7 @@
  * or waits; every event (bytes, an answer of a hook, a connection, a deadline) notes what happened
  * and runs both ways as far as they go.
  *
- * Files: exchange.c (life, deadlines, hooks), request_way.c, response_way.c, answer.c (what the
+ * Files: exchange.c (life, hooks), clocks.c, request_way.c, response_way.c, answer.c (what the
  * proxy says itself).
  */
 #ifndef INTERIM_PROXY_EXCHANGE_H
@@ -170,6 +170,9 @@ void exchange_run(struct exchange *x);
 /* Asks a hook once; true when call.verdict is there (VERDICT_DEFAULT at once if there is no such
  * hook). False: it waits, and exchange_run will come back. */
 bool exchange_hook(struct exchange *x, enum policy_hook hook);
+
+/* The waiting hook has had its time. */
+void exchange_hook_overdue(struct exchange *x);
 
 bool exchange_request_step(struct exchange *x);
 bool exchange_response_step(struct exchange *x);

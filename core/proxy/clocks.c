@@ -1,0 +1,146 @@
+/*
+ * clocks: what happens when an exchange waits too long for something.
+ *
+ * One deadline per question; which one runs is decided on the request's and the response's way.
+ * Promises that a clock that fires without cause (bytes moved meanwhile) only runs on.
+ */
+#include "proxy/clocks.h"
+
+#include "proxy/exchange.h"
+
+static void on_origin_clock(struct deadline *d, void *owner)
+{
+    struct exchange *x = owner;
+    double last = x->stall_since;
+    double left;
+
+    switch (x->origin_wait) {
+    case WAIT_NOTHING:
+        break;
+    case WAIT_CONNECT:
+        exchange_trouble(x, TROUBLE_CONNECT, "the connection was not made in time");
+        break;
+    case WAIT_RESPONSE:
+        exchange_trouble(x, TROUBLE_RESPONSE, "no final response in time");
+        break;
+    case WAIT_PROCESSING:
+        exchange_trouble(x, TROUBLE_PROCESSING, "no final response in time after a 102");
+        break;
+    case WAIT_STALL:
+        if (x->client->conn.last_write > last)
+            last = x->client->conn.last_write;
+        left = last + x->timeouts->stall - x->proxy->net.now;
+        if (left > 0.001) {
+            deadline_set(d, left);
+            break;
+        }
+        x->proxy->stats->timeouts++;
+        exchange_cut(x, "the response body made no progress");
+        break;
+    }
+}
+
+static void on_ceiling(struct deadline *d, void *owner)
+{
+    (void)d;
+    exchange_trouble(owner, TROUBLE_EXCHANGE, "no final response within the time of an exchange");
+}
+
+static void on_body_clock(struct deadline *d, void *owner)
+{
+    (void)d;
+    exchange_trouble(owner, TROUBLE_BODY, "the request body made no progress");
+}
+
+static void on_send_clock(struct deadline *d, void *owner)
+{
+    struct exchange *x = owner;
+    struct uplink *u = x->origin.uplink;
+    double left = u == NULL ? 0 : u->conn.last_write + x->timeouts->send - x->proxy->net.now;
+
+    if (left > 0.001)
+        deadline_set(d, left);
+    else
+        exchange_trouble(x, TROUBLE_SEND, "the origin took no bytes of the request");
+}
+
+static void on_gone_clock(struct deadline *d, void *owner)
+{
+    (void)d;
+    exchange_client_gone(owner);
+}
+
+/* The origin is silent: the client gets a 100 from us. */
+static void on_silence(struct deadline *d, void *owner)
+{
+    struct exchange *x = owner;
+    (void)d;
+
+    if (expect_step(&x->expect, EXPECT_EVENT_SILENCE, false) == EXPECT_ACTION_OWN_100) {
+        client_continue(x->client);
+        x->result.expect = "forward-timed";
+        exchange_wait_origin(x, WAIT_NOTHING);
+        exchange_wait_body(x);
+    }
+}
+
+void exchange_wait_origin(struct exchange *x, enum origin_wait what)
+{
+    const struct timeouts *t = x->timeouts;
+    const double seconds[] = {
+        [WAIT_NOTHING] = 0,
+        [WAIT_CONNECT] = t->connect,
+        [WAIT_RESPONSE] = t->response,
+        [WAIT_PROCESSING] = t->processing,
+        [WAIT_STALL] = t->stall,
+    };
+
+    x->origin_wait = what;
+    deadline_set(&x->origin_clock, seconds[what]);
+}
+
+void exchange_wait_body(struct exchange *x)
+{
+    /* Once a final response is there, a client that stops sending is its right. */
+    if (x->response_step == RESPONSE_STEP_WAIT && x->request_step == REQUEST_STEP_BODY)
+        deadline_set(&x->body_clock, x->timeouts->body);
+}
+
+static void on_hook_clock(struct deadline *d, void *owner)
+{
+    (void)d;
+    exchange_hook_overdue(owner);
+}
+
+/* Calls `with` for each clock of an exchange. */
+static void each_clock(struct exchange *x, void (*with)(struct deadline *d))
+{
+    struct deadline *clocks[] = {&x->origin_clock, &x->ceiling,    &x->body_clock, &x->send_clock,
+                                 &x->gone_clock,   &x->hook_clock, &x->silence};
+
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        with(clocks[i]);
+}
+
+void clocks_init(struct exchange *x)
+{
+    struct net *net = &x->proxy->net;
+
+    deadline_init(&x->origin_clock, net, on_origin_clock, x);
+    deadline_init(&x->ceiling, net, on_ceiling, x);
+    deadline_init(&x->body_clock, net, on_body_clock, x);
+    deadline_init(&x->send_clock, net, on_send_clock, x);
+    deadline_init(&x->gone_clock, net, on_gone_clock, x);
+    deadline_init(&x->hook_clock, net, on_hook_clock, x);
+    deadline_init(&x->silence, net, on_silence, x);
+}
+
+void clocks_clear(struct exchange *x)
+{
+    each_clock(x, deadline_clear);
+}
+
+void clocks_stop(struct exchange *x)
+{
+    each_clock(x, deadline_stop);
+}
