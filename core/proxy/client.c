@@ -1,5 +1,6 @@
 /*
- * client: reads requests off one downstream connection and writes their answers.
+ * client: reads requests off one downstream connection. Their answers are written in
+ * client_write.c.
  *
  * Owns the connection, the bytes that were read and not yet used, and the clocks of the moments
  * without an exchange (idle, header, the last flush, lingering). Promises that no byte is used
@@ -366,62 +367,6 @@ bool client_has_input(const struct client *c)
     return c->input != NULL ? c->input->len > 0 : buf_len(&c->in) > 0;
 }
 
-bool client_is_blocked(struct client *c)
-{
-    return conn_is_blocked(&c->conn);
-}
-
-bool client_interim(struct client *c, const struct head *head, struct slice via)
-{
-    struct buf *out = &c->conn.net->head;
-
-    buf_clear(out);
-    if (!rewrite_interim(out, head, via))
-        return false;
-    conn_put_copy(&c->conn, buf_slice(out));
-    return true;
-}
-
-void client_continue(struct client *c)
-{
-    conn_put(&c->conn, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
-}
-
-bool client_begin(struct client *c, const struct rewrite_response *r)
-{
-    struct buf *out = &c->conn.net->head;
-
-    buf_clear(out);
-    if (!rewrite_response(out, r))
-        return false;
-    c->writing = r->framing.kind;
-    conn_put_copy(&c->conn, buf_slice(out));
-    return true;
-}
-
-void client_body(struct client *c, const struct slice *data, size_t count)
-{
-    body_write(&c->conn, c->writing, data, count);
-}
-
-void client_end(struct client *c, struct slice trailers)
-{
-    body_write_end(&c->conn, c->writing, trailers);
-}
-
-bool client_switch(struct client *c, const struct head *head, struct slice via, struct slice *early)
-{
-    struct buf *out = &c->conn.net->head;
-
-    buf_clear(out);
-    if (!rewrite_switching(out, head, via))
-        return false;
-    conn_put_copy(&c->conn, buf_slice(out));
-    c->step = CLIENT_TUNNEL;
-    *early = buf_slice(&c->in);
-    return true;
-}
-
 void client_resume(struct client *c)
 {
     if (c->input != NULL || c->step == CLIENT_CLOSED)
@@ -452,13 +397,4 @@ void client_over(struct client *c, bool keep)
         return;
     }
     after_flush(c);
-}
-
-void client_cut(struct client *c)
-{
-    /* A body that only an end would end must not look complete. */
-    if (c->writing == FRAMING_CLOSE)
-        conn_reset(&c->conn);
-    else
-        conn_close(&c->conn);
 }
