@@ -24,6 +24,7 @@ import ws
 class Origin(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True  # a head and its body are two writes
 
     def interim(self, status, *fields):
         self.send_response_only(status)

@@ -1,5 +1,6 @@
 """harness: the program under test, as a process that a test starts, asks and ends."""
 
+import atexit
 import json
 import os
 import pathlib
@@ -74,12 +75,13 @@ class Proxy:
     """A running interim. Every client it gives out is closed when its scenario settles."""
 
     def __init__(self, directory, fields="", upstream=None, args=None, prelude="", listen=None,
-                 policy=None):
+                 policy=None, descriptors=None, lasting=False):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.listen = listen or f"127.0.0.1:{free_port()}"
         self.policy = self.directory / "policy.lua"
         self.upstream = upstream
+        self.lasting = lasting  # the origin outlives a scenario: idle connections to it may rest
         self.prelude = prelude
         self.clients = []
         if args is None:
@@ -88,11 +90,13 @@ class Proxy:
             else:
                 self.policy.write_text(policy)
             args = ["run", str(self.policy)]
-        # A test's directory is closed to others, and workers drop to another user: what a test
-        # gives them to reach (unix sockets) must be open on the way.
-        self.process = subprocess.Popen([binary(), *args], stdout=subprocess.PIPE,
+        command = [binary(), *args]
+        if descriptors is not None:
+            command = ["prlimit", f"--nofile={descriptors}:{descriptors}", *command]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                         start_new_session=True)
+        atexit.register(self.end_for_good)
         self.log = Lines(self.process.stderr)
         self.access = Lines(self.process.stdout)
         self.before = {}
@@ -108,6 +112,9 @@ class Proxy:
         """Writes the policy file anew; a running program sees it at the next SIGHUP."""
         self.policy.write_text(policy_text(fields, self.listen, self.upstream,
                                            self.prelude if prelude is None else prelude))
+
+    def policy_now(self):
+        return self.policy.read_text() if self.policy.exists() else ""
 
     @property
     def address(self):
@@ -183,6 +190,14 @@ class Proxy:
     def exchange(self):
         return self.exchanges(1)[0]
 
+    def exchanges_in_all(self, count):
+        """One line has come for each exchange since the start, and no other."""
+        until = time.monotonic() + PATIENCE
+        while self.access.mark() < count:
+            assert time.monotonic() < until, f"{count} exchanges, {self.access.mark()} lines"
+            time.sleep(0.005)
+        assert self.access.mark() == count, f"{count} exchanges, {self.access.mark()} lines"
+
     def settle(self):
         """The scenario is over: both ends hang up, the proxy comes to rest, and its counters obey
         the laws."""
@@ -191,15 +206,22 @@ class Proxy:
         self.clients = []
         if self.process.poll() is not None:
             return
-        stats = self.wait_stats(lambda s: not (s["open"] or s["active"] or s["upstream_open"]
-                                               or s["tunnels"]))
+        moving = ["open", "active", "tunnels"] + ([] if self.lasting else ["upstream_open"])
+        stats = self.wait_stats(lambda s: not any(s[name] for name in moving))
         check_laws(stats)
+        if "access_log = false" not in self.policy_now():
+            self.exchanges_in_all(stats["requests"])
 
     def reload(self):
         """SIGHUP; the line that tells how it went."""
         mark = self.log.mark()
         self.kill(signal.SIGHUP)
         return self.log.wait(r"(reloaded|reload failed|nothing to reload).*", mark)[0]
+
+    def end_for_good(self):
+        """Nothing outlives the tests, not even when one failed before it could stop its proxy."""
+        if self.process.poll() is None:
+            self.process.kill()
 
     def stop(self, number=signal.SIGTERM, status=0):
         """Ends the program and checks how it ended."""

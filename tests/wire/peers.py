@@ -116,6 +116,13 @@ class Wire:
     def close(self):
         self.sock.close()
 
+    def shut(self):
+        """Ends both directions, and with them whatever another thread waits for here."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def reset(self):
         """Closes so that the other side sees a reset."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -243,6 +250,16 @@ class Wire:
         except ConnectionResetError:
             return "reset"
 
+    def here(self):
+        """What has come so far, without waiting for more. An end does not matter."""
+        while select.select([self.sock], [], [], 0)[0]:
+            try:
+                if not self._more():
+                    break
+            except ConnectionResetError:
+                break
+        return bytes(self.held)
+
     def nothing(self, seconds=QUIET):
         """Neither a byte nor an end comes. Silence is no event: this one must wait."""
         assert not self.held, bytes(self.held)
@@ -295,6 +312,13 @@ class Origin:
         wire = Wire(sock)
         self.wires.append(wire)
         return wire
+
+    def either(self, wire):
+        """Where the next request comes: on this pooled connection, or on a new one."""
+        readable = select.select([self.sock, wire.sock], [], [], PATIENCE)[0]
+        if wire.sock in readable and wire.sock.recv(1, socket.MSG_PEEK):
+            return wire
+        return self.accept()
 
     def untouched(self):
         """No connection waits to be accepted. Ask after an event that a request would precede."""

@@ -1,5 +1,6 @@
 """programs: real clients and servers, each in a directory and on a port of its own."""
 
+import atexit
 import hashlib
 import json
 import pathlib
@@ -19,6 +20,7 @@ class Program:
     def __init__(self, command, **keywords):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, **keywords)
+        atexit.register(self.stop)
         self.out = Lines(self.process.stdout)
         self.err = Lines(self.process.stderr)
 
@@ -68,7 +70,7 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     root {at}/files;
-    gzip on; gzip_types text/plain; gzip_min_length 1;
+    gzip on; gzip_proxied any; gzip_types text/plain; gzip_min_length 1;
     location /upload {{ client_max_body_size 0; proxy_pass http://{sink}; }}
     location /small {{ client_max_body_size 1m; proxy_pass http://{sink}/upload; }}
   }}

@@ -58,8 +58,8 @@ BAD = {
     'drain = "x",': r"drain: ",
     "jit = 1,": r"jit: ",
     'user = 5,': r"user: ",
-    '[1] = "x",': r"1.*: ",
-    'timeouts = { response = 1, [3] = 2 },': r"timeouts.*3.*: ",
+    '[1] = "x",': r"\[1\]",
+    'timeouts = { response = 1, [3] = 2 },': r"timeouts\[3\]: ",
 }
 
 
@@ -80,7 +80,7 @@ SOURCES = {
     "no listen": ('return { upstream = "127.0.0.1:1" }\n', r"^policy\.lua.*listen"),
     "a missing module": ('require "nowhere"\nreturn {}\n', r"^policy\.lua:1: .*nowhere"),
     "a loop": ("while true do end\n", r"^policy\.lua"),
-    "too much memory": ("local t = {} while true do t[#t+1] = ('x'):rep(1e6) end\n", r"^policy\.lua"),
+    "too much memory": ("local t = {} while true do t[#t+1] = ('x'):rep(1e6) .. #t end\n", r"^policy\.lua"),
     "an unknown upstream": ('return { listen = 8080, upstream = "nowhere" }\n', r"^policy\.lua.*upstream"),
     "io": ("local f = io.open('/etc/passwd')\nreturn {}\n", r"^policy\.lua:1: "),
     "bytecode": ("\x1bLJ\x02", r"^policy\.lua"),

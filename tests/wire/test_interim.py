@@ -223,7 +223,7 @@ def test_e5_the_bounds_are_the_operators(start, origin):
 
 
 def test_e5_a_client_that_does_not_read_stops_the_reading_from_the_origin(start, origin):
-    proxy = start('limits = { interim = 100000000, interim_bytes = "1g" },')
+    proxy = start('limits = { interim = 1000000, interim_bytes = "1000m" },')
     client = proxy.client(receive_buffer=4096)
     wire = asked(client, origin)
     one = b"HTTP/1.1 103 X\r\nX-Big: " + b"a" * 1000 + b"\r\n\r\n"

@@ -43,12 +43,11 @@ def site(request, tmp_path_factory):
 
 @pytest.fixture
 def through(start, site):
-    return start("", upstream=site.server.text)
+    return start("", upstream=site.server.text, lasting=True)
 
 
 def test_keep_alive(through):
-    body, _ = curl_facts(*[f"{through.url}/hello.html?{n}" for n in range(100)])
-    assert body == b"hello\n" * 100
+    assert curl(*[f"{through.url}/hello.html?{n}" for n in range(100)]) == b"hello\n" * 100
     assert through.counted("accepted") == 1
     assert through.counted("upstream_connects") == 1
     assert through.counted("upstream_reused") == 99
@@ -83,9 +82,8 @@ def test_head_and_not_modified(through):
     assert "content-length: 6" in text.lower()
     text = curl("-i", "-H", "If-None-Match:" + etag.partition(":")[2], f"{through.url}/hello.html")
     assert text.startswith(b"HTTP/1.1 304")
-    body, _ = curl_facts("-I", f"{through.url}/hello.html", "--next", "-sS",
-                         f"{through.url}/hello.html")
-    assert body.endswith(b"hello\n")
+    text = curl("-I", f"{through.url}/hello.html", "--next", "-sS", f"{through.url}/hello.html")
+    assert text.endswith(b"hello\n")
 
 
 def test_the_servers_own_100(through, site):

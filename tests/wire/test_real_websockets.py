@@ -60,7 +60,7 @@ def server():
 
 
 def test_64_mib_each_way(start, server):
-    proxy = start("", upstream=server.text)
+    proxy = start("", upstream=server.text, lasting=True)
     expected = hashlib.sha256(PIECE * 64).hexdigest()
 
     async def play():
@@ -81,7 +81,7 @@ def test_64_mib_each_way(start, server):
 
 
 def test_messages_of_every_size(start, server):
-    proxy = start("", upstream=server.text)
+    proxy = start("", upstream=server.text, lasting=True)
 
     async def play():
         async with websockets.connect(f"ws://{proxy.listen}/echo", max_size=None) as socket:
@@ -95,7 +95,7 @@ def test_messages_of_every_size(start, server):
 
 
 def test_fifty_tunnels_at_once(start, server):
-    proxy = start("", upstream=server.text)
+    proxy = start("", upstream=server.text, lasting=True)
 
     async def one(n):
         async with websockets.connect(f"ws://{proxy.listen}/echo") as socket:
@@ -107,7 +107,7 @@ def test_fifty_tunnels_at_once(start, server):
         await asyncio.gather(*(one(n) for n in range(50)))
 
     asyncio.run(play())
-    assert proxy.counted("upgrades") == 50
+    assert proxy.counted("upgrades_websocket") == 50
 
 
 def test_a_server_that_refuses(start, origin):

@@ -45,6 +45,7 @@ class Load:
     def __init__(self, proxy, origin, clients=4):
         self.proxy = proxy
         self.origin = origin
+        self.clients = clients
         self.failures = []
         self.seen = []  # the policy each answer was made under
         self.over = threading.Event()
@@ -60,6 +61,8 @@ class Load:
         self.over.set()
         for thread in self.threads:
             thread.join(30)
+        for wire in self.origin.wires:
+            wire.shut()
         assert not self.failures, self.failures[:3]
 
     def serve(self):
@@ -117,7 +120,8 @@ def test_a_good_policy_takes_over_without_a_failed_request(running, origin):
             mark = len(load.seen)
             load.wait(50)
             # A request that began before the switch may still end after it, one a client.
-            assert set(load.seen[mark + 4:]) == {str(n)}
+            late = [policy for policy in load.seen[mark:] if policy != str(n)]
+            assert set(late) <= {str(n - 1)} and len(late) <= load.clients
 
 
 BROKEN = {
@@ -125,7 +129,7 @@ BROKEN = {
     "an unknown key": ("timeouts = { conect = 1 },", None, r"timeouts\.conect"),
     "an error": (None, "error('on purpose')\n", r"policy\.lua:1: .*on purpose"),
     "a loop": (None, "while true do end\n", r"policy\.lua"),
-    "memory": (None, "local t = {} while true do t[#t+1] = ('x'):rep(1e6) end\n", r"policy\.lua"),
+    "memory": (None, "local t = {} while true do t[#t+1] = ('x'):rep(1e6) .. #t end\n", r"policy\.lua"),
     "an unknown upstream": (None, 'return { listen = 8080, upstream = "nowhere" }\n', r"upstream"),
 }
 
@@ -199,6 +203,7 @@ def test_what_is_under_way_ends_with_the_policy_it_began_with(running, origin):
     assert client.response().get("x-ended") == "old"
     # The next one on the same connection is under the new one.
     client.send(get())
+    wire = origin.either(wire)
     wire.request()
     wire.send(OK)
     assert client.response().get("x-ended") == "new"
@@ -219,6 +224,16 @@ def test_a_waiting_hook_ends_with_the_policy_it_began_with(running, origin):
     assert client.response().status == 200
 
 
+def served(client, origin):
+    """One more exchange, wherever the proxy sends it; the request."""
+    client.send(get())
+    wire = origin.either(origin.wires[-1]) if origin.wires else origin.accept()
+    request = wire.request()
+    wire.send(OK)
+    assert client.response().status == 200
+    return request
+
+
 def test_a_listener_is_added_and_removed(running, origin):
     proxy = running("")
     first, second = proxy.listen, f"127.0.0.1:{free_port()}"
@@ -231,20 +246,14 @@ def test_a_listener_is_added_and_removed(running, origin):
     assert "reloaded" in proxy.reload()
     host, port = second.split(":")
     added = connect((host, int(port)))
-    added.send(get())
-    origin.wires[-1].request()
-    origin.wires[-1].send(OK)
-    assert added.response().status == 200
+    proxy.clients.append(added)
+    served(added, origin)
     proxy.policy.write_text(only)
     assert "reloaded" in proxy.reload()
     with pytest.raises(ConnectionRefusedError):
         connect(proxy.address)
     # Connections that came through the removed listener stay.
-    kept.send(get())
-    origin.wires[-1].request()
-    origin.wires[-1].send(OK)
-    assert kept.response().status == 200
-    added.close()
+    served(kept, origin)
 
 
 def test_a_listener_that_is_taken_changes_nothing(running, origin):
@@ -283,19 +292,11 @@ def test_many_signals_at_once_end_in_the_newest_policy(running, origin):
         proxy.write(version(n))
         proxy.kill(signal.SIGHUP)
     proxy.write(version("last"))
-    mark = proxy.log.mark()
     proxy.kill(signal.SIGHUP)
-    until = time.monotonic() + 20
     while True:
-        client = proxy.client()
-        client.send(get())
-        wire = origin.accept() if not origin.wires else origin.wires[-1]
-        request = wire.request()
-        wire.send(OK)
-        client.response()
-        if request.get("x-policy") == "last":
+        mark = proxy.log.mark()
+        if served(proxy.client(), origin).get("x-policy") == "last":
             break
-        assert time.monotonic() < until
         proxy.log.wait("reloaded", mark)
 
 
