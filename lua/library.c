@@ -1,18 +1,21 @@
 /*
  * Owns the small functions of the `interim` table: log, clocks, address matching.
  * Promises that whatever a script logs is one line, and that matching never asks a resolver.
- * Next on the way: text.c, json.c and digest.c add the rest.
+ * Next on the way: text.c, json.c, digest.c, url.c, cookie.c and date.c add the rest.
  */
 #include "library.h"
 
 #include "base/log.h"
 #include "base/sys.h"
 #include "budget.h"
+#include "cookie.h"
+#include "date.h"
 #include "digest.h"
 #include "engine.h"
 #include "json.h"
 #include "net/addr.h"
 #include "text.h"
+#include "url.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -133,4 +136,7 @@ void library_install(lua_State *L)
     text_install(L);
     json_install(L);
     digest_install(L);
+    url_install(L);
+    cookie_install(L);
+    date_install(L);
 }

@@ -249,6 +249,101 @@ static void a_wrong_network_is_an_error_even_behind_a_match(void **state)
     fails(*state, "interim.ip.match('10.1.2.3', { '10.0.0.0/8', true })", "expected a network");
 }
 
+static void url_decodes_whole_or_not_at_all(void **state)
+{
+    run(*state, "local url = interim.url\n"
+                "assert(url.decode('a%20b%2Fc+d%e2%82%AC') == 'a b/c+d\\226\\130\\172')"
+                "assert(url.decode('') == '' and url.decode('%00') == '\\0')"
+                "assert(url.decode('%2541') == '%41')"
+                "for _, text in ipairs { '%', 'a%', '%4', 'a%4', '%g0', '%0g', '%%41', '% 1' } do\n"
+                "  assert(url.decode(text) == nil, text)\n"
+                "end");
+    fails(*state, "interim.url.decode(nil)", "bad argument #1 to 'decode'");
+}
+
+static void url_encodes_all_but_unreserved_bytes(void **state)
+{
+    run(*state, "local url = interim.url\n"
+                "assert(url.encode('AZaz09-._~') == 'AZaz09-._~' and url.encode('') == '')"
+                "assert(url.encode(' /?&=+%\\0\\255') == '%20%2F%3F%26%3D%2B%25%00%FF')"
+                "local all = {} for i = 0, 255 do all[#all + 1] = string.char(i) end\n"
+                "all = table.concat(all):rep(10)\n"
+                "assert(url.decode(url.encode(all)) == all)");
+    fails(*state, "interim.url.encode({})", "bad argument #1 to 'encode'");
+}
+
+static void a_query_is_a_table_with_lists_for_repeated_names(void **state)
+{
+    run(*state, "local q = interim.url.parse_query('a=1&b=x+y%2B&a=2&c&&d==&=e&a=3&%61%5b%5d=4')\n"
+                "assert(#q.a == 3 and q.a[1] == '1' and q.a[2] == '2' and q.a[3] == '3')"
+                "assert(q.b == 'x y+' and q.c == '' and q.d == '=' and q[''] == 'e')"
+                "assert(q['a[]'] == '4' and q.e == nil)"
+                "assert(next(interim.url.parse_query('')) == nil)"
+                "assert(next(interim.url.parse_query('&&')) == nil)"
+                "assert(next(interim.url.parse_query(nil)) == nil)"
+                "assert(interim.url.parse_query('a=1&b=%4') == nil)"
+                "assert(interim.url.parse_query('a%=1') == nil)"
+                "assert(interim.url.parse_query('a=1;b=2').a == '1;b=2')"
+                "assert(#interim.url.parse_query(('x&'):rep(5000)).x == 5000)");
+    fails(*state, "interim.url.parse_query()", "bad argument #1 to 'parse_query'");
+    fails(*state, "interim.url.parse_query({})", "bad argument #1 to 'parse_query'");
+}
+
+static void cookies_are_read_by_name_and_the_first_counts(void **state)
+{
+    run(*state, "local c = interim.cookie.parse('a=1; b = \"x y\" ;c=d=e;a=2; flag; =no;;Z=')\n"
+                "assert(c.a == '1' and c.b == '\"x y\"' and c.c == 'd=e' and c.Z == '')"
+                "assert(c.flag == nil and c[''] == nil and c.z == nil)"
+                "assert(next(interim.cookie.parse('')) == nil)"
+                "assert(next(interim.cookie.parse(nil)) == nil)"
+                "assert(next(interim.cookie.parse(';; ;=')) == nil)");
+    fails(*state, "interim.cookie.parse()", "bad argument #1 to 'parse'");
+}
+
+static void dates_are_written_and_read_as_rfc_9110_says(void **state)
+{
+    run(*state, "local t = interim.time\n"
+                "assert(t.http(784111777) == 'Sun, 06 Nov 1994 08:49:37 GMT')"
+                "assert(t.http(0.9) == 'Thu, 01 Jan 1970 00:00:00 GMT')"
+                "assert(t.http(-1) == 'Wed, 31 Dec 1969 23:59:59 GMT')"
+                "assert(t.http(253402300799) == 'Fri, 31 Dec 9999 23:59:59 GMT')"
+                "assert(t.parse('Sun, 06 Nov 1994 08:49:37 GMT') == 784111777)"
+                "assert(t.parse('Sunday, 06-Nov-94 08:49:37 GMT') == 784111777)"
+                "assert(t.parse('Sun Nov  6 08:49:37 1994') == 784111777)"
+                "assert(t.parse('Wed Nov 16 08:49:37 1994') == 784975777)"
+                "assert(t.parse('Thu, 29 Feb 2024 00:00:00 GMT') == 1709164800)"
+                "assert(t.parse('Sat, 31 Dec 2016 23:59:60 GMT') == 1483228800)"
+                "for i = 1, 2000 do local s = math.floor(i * 1e8 / 7)\n"
+                "  assert(t.parse(t.http(s)) == s) end\n"
+                /* Two digits name the nearest year that is at most 50 years ahead. */
+                "local now = os.date('!*t').year\n"
+                "local function year(y) local s = t.parse(('Monday, 01-Jan-%02d 00:00:00 GMT')\n"
+                "  :format(y % 100)) return os.date('!*t', s).year end\n"
+                "assert(year(now + 50) == now + 50 and year(now + 51) == now - 49)");
+    fails(*state, "interim.time.http()", "bad argument #1 to 'http'");
+    fails(*state, "interim.time.http(0/0)", "expected seconds since 1970");
+    fails(*state, "interim.time.http(253402300800)", "in the years 0 to 9999");
+    fails(*state, "interim.time.http(-1/0)", "expected seconds since 1970");
+    fails(*state, "interim.time.parse(nil)", "bad argument #1 to 'parse'");
+}
+
+static void what_is_no_http_date_gives_nil(void **state)
+{
+    run(*state, "for _, text in ipairs { '', 'now', '784111777', 'Sun, 06 Nov 1994 08:49:37',\n"
+                "  'Sun, 06 Nov 1994 08:49:37 UTC', 'Sun, 06 Nov 1994 08:49:37 GMT ',\n"
+                "  ' Sun, 06 Nov 1994 08:49:37 GMT', 'sun, 06 Nov 1994 08:49:37 GMT',\n"
+                "  'Sun, 6 Nov 1994 08:49:37 GMT', 'Sun, 06 nov 1994 08:49:37 GMT',\n"
+                "  'Sun, 06 Nov 94 08:49:37 GMT', 'Sun, 31 Nov 1994 08:49:37 GMT',\n"
+                "  'Sun, 00 Nov 1994 08:49:37 GMT', 'Wed, 29 Feb 2023 00:00:00 GMT',\n"
+                "  'Sun, 06 Nov 1994 24:00:00 GMT', 'Sun, 06 Nov 1994 08:60:37 GMT',\n"
+                "  'Sun, 06 Nov 1994 08:49:61 GMT', 'Sun, 06 Nov 1994 +8:49:37 GMT',\n"
+                "  'Sun, 06-Nov-94 08:49:37 GMT', 'Sunday, 06-Nov-1994 08:49:37 GMT',\n"
+                "  'Sun Nov 6 08:49:37 1994', 'Sun, 06 Nov 1994 08:49:37 GMT\\0',\n"
+                "  'Sun, 06 Nov 19941 08:49:37 GMT', ('S'):rep(100000) } do\n"
+                "  assert(interim.time.parse(text) == nil, text)\n"
+                "end");
+}
+
 static void clocks_run_forward_in_seconds(void **state)
 {
     run(*state, "assert(math.abs(interim.now() - os.time()) < 5)"
@@ -298,7 +393,8 @@ static void work_on_long_arguments_is_paid_for(void **state)
         "interim.trim(s)",          "interim.split(s, ',')",         "interim.starts(s, s)",
         "interim.ends(s, s)",       "interim.json.decode('1' .. s)", "interim.json.encode(s)",
         "interim.base64.encode(s)", "interim.base64.decode(s)",      "interim.sha256(s)",
-        "interim.hmac('k', s)",     "interim.equal(s, s)",
+        "interim.hmac('k', s)",     "interim.equal(s, s)",           "interim.url.decode(s)",
+        "interim.url.encode(s)",    "interim.url.parse_query(s)",    "interim.cookie.parse(s)",
     };
     run(*state, "s = (' '):rep(1024 * 1024)");
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -329,6 +425,12 @@ int main(void)
         TEST(addresses_match_networks),
         TEST(what_is_no_address_gives_nil),
         TEST(a_wrong_network_is_an_error_even_behind_a_match),
+        TEST(url_decodes_whole_or_not_at_all),
+        TEST(url_encodes_all_but_unreserved_bytes),
+        TEST(a_query_is_a_table_with_lists_for_repeated_names),
+        TEST(cookies_are_read_by_name_and_the_first_counts),
+        TEST(dates_are_written_and_read_as_rfc_9110_says),
+        TEST(what_is_no_http_date_gives_nil),
         TEST(clocks_run_forward_in_seconds),
         TEST(log_writes_one_line_that_says_who_speaks),
         TEST(work_on_long_arguments_is_paid_for),
