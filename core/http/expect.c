@@ -65,7 +65,7 @@ static const struct step steps[ROW_COUNT][EXPECT_EVENT_COUNT] =
                 ON(BODY) = TO(NOTHING, STARTED),
                 ON(ORIGIN_100) = TO(RELAY, CONTINUED),
                 /* Nobody can know whether the client's next byte is body or a new request. */
-                ON(ORIGIN_FINAL) = TO(RELAY_CLOSE, REFUSED),
+                ON(ORIGIN_FINAL) = TO(RELAY_CLOSE, DECLINED),
                 ON(SILENCE) = TO(OWN_100, TIMED),
             },
         [EXPECT_STATE_STARTED] =
@@ -108,6 +108,14 @@ static const struct step steps[ROW_COUNT][EXPECT_EVENT_COUNT] =
                 ON(ORIGIN_FINAL) = TO(IMPOSSIBLE, REFUSED),
                 ON(SILENCE) = TO(NOTHING, REFUSED),
             },
+        [EXPECT_STATE_DECLINED] =
+            {
+                DECIDED(DECLINED),
+                ON(BODY) = TO(NOTHING, DECLINED),
+                ON(ORIGIN_100) = TO(IMPOSSIBLE, DECLINED),
+                ON(ORIGIN_FINAL) = TO(IMPOSSIBLE, DECLINED),
+                ON(SILENCE) = TO(NOTHING, DECLINED),
+            },
 };
 
 static const char *const state_names[EXPECT_STATE_COUNT] = {
@@ -115,6 +123,7 @@ static const char *const state_names[EXPECT_STATE_COUNT] = {
     [EXPECT_STATE_FORWARDED] = "forwarded", [EXPECT_STATE_STARTED] = "started",
     [EXPECT_STATE_CONTINUED] = "continued", [EXPECT_STATE_ANSWERED] = "answered",
     [EXPECT_STATE_TIMED] = "timed",         [EXPECT_STATE_REFUSED] = "refused",
+    [EXPECT_STATE_DECLINED] = "declined",
 };
 
 static const char *const action_names[EXPECT_ACTION_COUNT] = {

@@ -24,7 +24,8 @@ struct fault expect_of(const struct head *head, struct framing framing, enum exp
     X(CONTINUED, "the origin said 100")                                                            \
     X(ANSWERED, "we said 100; the origin does not know of the expectation")                        \
     X(TIMED, "we said 100 because the origin was silent; it may still say it")                     \
-    X(REFUSED, "a final answer was given instead")
+    X(REFUSED, "the policy gave a final answer instead")                                           \
+    X(DECLINED, "the origin gave a final response instead; the body was never sent")
 
 #define EXPECT_EVENTS(X)                                                                           \
     X(FORWARD, "the policy says forward")                                                          \
@@ -62,7 +63,7 @@ enum expect_action { EXPECT_ACTIONS(EXPECT_ACTION_ENUM) EXPECT_ACTION_COUNT };
 enum expect_action expect_step(enum expect_state *state, enum expect_event event,
                                bool body_arrived);
 
-const char *expect_state_name(enum expect_state state);   /* "forwarded" */
+const char *expect_state_name(enum expect_state state);    /* "forwarded" */
 const char *expect_action_name(enum expect_action action); /* "relay-close" */
 
 #endif

@@ -11,33 +11,42 @@
 
 #include <assert.h>
 
-enum kind { KIND_CONTINUE, KIND_SWITCHING, KIND_OTHER, KIND_COUNT };
-enum client { CLIENT_HTTP10, CLIENT_HTTP11, CLIENT_UPGRADING, CLIENT_COUNT };
+#define ROW(kind)   [INTERIM_KIND_##kind]
+#define FOR(client) [INTERIM_CLIENT_##client]
 
-static const enum interim_action actions[KIND_COUNT][CLIENT_COUNT] = {
-    [KIND_CONTINUE] =
+static const enum interim_action actions[INTERIM_KIND_COUNT][INTERIM_CLIENT_COUNT] = {
+    ROW(CONTINUE) =
         {
-            [CLIENT_HTTP10] = INTERIM_SWALLOW,
-            [CLIENT_HTTP11] = INTERIM_FORWARD,
-            [CLIENT_UPGRADING] = INTERIM_FORWARD,
+            FOR(HTTP10) = INTERIM_SWALLOW,
+            FOR(HTTP11) = INTERIM_FORWARD,
+            FOR(UPGRADING) = INTERIM_FORWARD,
         },
-    [KIND_SWITCHING] =
+    ROW(SWITCHING) =
         {
-            [CLIENT_HTTP10] = INTERIM_REFUSE,
-            [CLIENT_HTTP11] = INTERIM_REFUSE,
-            [CLIENT_UPGRADING] = INTERIM_UPGRADE,
+            FOR(HTTP10) = INTERIM_REFUSE,
+            FOR(HTTP11) = INTERIM_REFUSE,
+            FOR(UPGRADING) = INTERIM_UPGRADE,
         },
-    [KIND_OTHER] =
+    ROW(OTHER) =
         {
-            [CLIENT_HTTP10] = INTERIM_SWALLOW,
-            [CLIENT_HTTP11] = INTERIM_FORWARD,
-            [CLIENT_UPGRADING] = INTERIM_FORWARD,
+            FOR(HTTP10) = INTERIM_SWALLOW,
+            FOR(HTTP11) = INTERIM_FORWARD,
+            FOR(UPGRADING) = INTERIM_FORWARD,
         },
 };
 
-static enum kind kind_of(int code)
+static enum interim_kind kind_of(int code)
 {
-    return code == 100 ? KIND_CONTINUE : code == 101 ? KIND_SWITCHING : KIND_OTHER;
+    return code == 100   ? INTERIM_KIND_CONTINUE
+           : code == 101 ? INTERIM_KIND_SWITCHING
+                         : INTERIM_KIND_OTHER;
+}
+
+static enum interim_client client_of(unsigned minor, bool upgrading)
+{
+    return minor == 0  ? INTERIM_CLIENT_HTTP10
+           : upgrading ? INTERIM_CLIENT_UPGRADING
+                       : INTERIM_CLIENT_HTTP11;
 }
 
 /* The limits count what was received: an origin pays for swallowed ones as well. */
@@ -50,15 +59,18 @@ static const char *over_limits(const struct interim *seen, const struct interim_
     return NULL;
 }
 
+enum interim_action interim_rule(enum interim_kind kind, enum interim_client client)
+{
+    assert(kind < INTERIM_KIND_COUNT && client < INTERIM_CLIENT_COUNT);
+    return actions[kind][client];
+}
+
 enum interim_action interim_step(struct interim *seen, const struct interim_limits *limits,
                                  int code, size_t bytes, unsigned client_minor, bool upgrading,
                                  enum expect_state *expect, const char **why)
 {
     assert(code >= 100 && code <= 199);
-    enum client client = upgrading ? CLIENT_UPGRADING : CLIENT_HTTP11;
-    if (client_minor == 0)
-        client = CLIENT_HTTP10;
-    enum interim_action action = actions[kind_of(code)][client];
+    enum interim_action action = interim_rule(kind_of(code), client_of(client_minor, upgrading));
 
     seen->count++;
     seen->bytes += bytes;

@@ -22,13 +22,33 @@ struct interim {
     int last;         /* latest code received, 0 when none */
 };
 
+/* Which 1xx it is. */
+#define INTERIM_KINDS(X)                                                                           \
+    X(CONTINUE, "100")                                                                             \
+    X(SWITCHING, "101")                                                                            \
+    X(OTHER, "102, 103, any other")
+
+/* Who would see it. */
+#define INTERIM_CLIENTS(X)                                                                         \
+    X(HTTP10, "an HTTP/1.0 client")                                                                \
+    X(HTTP11, "an HTTP/1.1 client")                                                                \
+    X(UPGRADING, "one whose upgrade was forwarded")
+
 #define INTERIM_ACTIONS(X)                                                                         \
     X(FORWARD, "pass it on at once")                                                               \
     X(SWALLOW, "drop it")                                                                          \
     X(UPGRADE, "a 101 to a forwarded upgrade: check it, then tunnel")                              \
     X(REFUSE, "502: unasked-for 101, or more than the limits allow")
+#define INTERIM_KIND_ENUM(name, text)   INTERIM_KIND_##name,
+#define INTERIM_CLIENT_ENUM(name, text) INTERIM_CLIENT_##name,
 #define INTERIM_ACTION_ENUM(name, text) INTERIM_##name,
+enum interim_kind { INTERIM_KINDS(INTERIM_KIND_ENUM) INTERIM_KIND_COUNT };
+enum interim_client { INTERIM_CLIENTS(INTERIM_CLIENT_ENUM) INTERIM_CLIENT_COUNT };
 enum interim_action { INTERIM_ACTIONS(INTERIM_ACTION_ENUM) INTERIM_ACTION_COUNT };
+
+/* The table itself: what becomes of a 1xx of that kind, within the limits. A 100 that is to be
+ * forwarded is also an event of http/expect, which may swallow it. */
+enum interim_action interim_rule(enum interim_kind kind, enum interim_client client);
 
 /*
  * Counts a 1xx of `bytes` bytes and says what to do with it. `client_minor` is the HTTP/1 minor

@@ -8,10 +8,61 @@
  */
 #include "http/upgrade.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <string.h>
 
 #define ACCEPT_LEN 28
+
+struct step {
+    enum upgrade_action action;
+    enum upgrade_state next;
+};
+
+#define TO(action, next)                                                                           \
+    {                                                                                              \
+        UPGRADE_ACTION_##action, UPGRADE_STATE_##next                                              \
+    }
+#define ON(event) [UPGRADE_EVENT_##event]
+/* The policy decides once, before anything reaches an origin. */
+#define DECIDED(state)                                                                             \
+    ON(OFFER) = TO(IMPOSSIBLE, state), ON(ORDINARY) = TO(IMPOSSIBLE, state),                       \
+    ON(REFUSE) = TO(IMPOSSIBLE, state)
+/* Nothing was offered to the origin. */
+#define PLAIN(state)                                                                               \
+    DECIDED(state), ON(SWITCH) = TO(BAD, state), ON(MISFIT) = TO(BAD, state),                      \
+                    ON(FINAL) = TO(RELAY, state), ON(PAGE) = TO(RELAY, state)
+/* The origin has spoken its last word. */
+#define SPOKEN(state)                                                                              \
+    DECIDED(state), ON(SWITCH) = TO(IMPOSSIBLE, state), ON(MISFIT) = TO(IMPOSSIBLE, state),        \
+                    ON(FINAL) = TO(IMPOSSIBLE, state)
+
+static const struct step steps[UPGRADE_STATE_COUNT][UPGRADE_EVENT_COUNT] = {
+    [UPGRADE_STATE_NONE] = {PLAIN(NONE)},
+    [UPGRADE_STATE_ASKED] =
+        {
+            ON(OFFER) = TO(SEND_OFFER, FORWARDED),
+            ON(ORDINARY) = TO(SEND_PLAIN, ORDINARY),
+            ON(REFUSE) = TO(ANSWER, REFUSED),
+            ON(SWITCH) = TO(IMPOSSIBLE, ASKED),
+            ON(MISFIT) = TO(IMPOSSIBLE, ASKED),
+            ON(FINAL) = TO(IMPOSSIBLE, ASKED),
+            ON(PAGE) = TO(RELAY, ASKED),
+        },
+    [UPGRADE_STATE_ORDINARY] = {PLAIN(ORDINARY)},
+    [UPGRADE_STATE_FORWARDED] =
+        {
+            DECIDED(FORWARDED),
+            ON(SWITCH) = TO(TUNNEL, SWITCHED),
+            ON(MISFIT) = TO(BAD, BROKEN),
+            ON(FINAL) = TO(RELAY, DECLINED),
+            ON(PAGE) = TO(RELAY, FORWARDED),
+        },
+    [UPGRADE_STATE_SWITCHED] = {SPOKEN(SWITCHED), ON(PAGE) = TO(RELAY, SWITCHED)},
+    [UPGRADE_STATE_DECLINED] = {SPOKEN(DECLINED), ON(PAGE) = TO(RELAY, DECLINED)},
+    [UPGRADE_STATE_BROKEN] = {SPOKEN(BROKEN), ON(PAGE) = TO(RELAY, BROKEN)},
+    [UPGRADE_STATE_REFUSED] = {SPOKEN(REFUSED), ON(PAGE) = TO(RELAY, REFUSED)},
+};
 
 static const struct slice websocket = SLICE_INIT("websocket");
 
@@ -22,12 +73,6 @@ static bool is_protocol(struct slice s)
     if (!slice_is_token(slice_of(s.at, slash)))
         return false;
     return slash == s.len || slice_is_token(slice_skip(s, slash + 1));
-}
-
-static bool is_websocket(struct slice protocol)
-{
-    struct slice name = slice_of(protocol.at, slice_find(protocol, '/'));
-    return slice_equals_nocase(name, websocket);
 }
 
 /* Adds the members of one Upgrade field; false when one is malformed or there is no room. */
@@ -67,6 +112,22 @@ static bool accepts_key(const struct head *request, const struct head *response)
     return expected[0] != '\0' && slice_equals(accept->value, slice_of_string(expected));
 }
 
+/* Whether bytes behind the head may be requests: only if no other protocol is in question. */
+static bool is_plain(enum upgrade_state state)
+{
+    return state == UPGRADE_STATE_NONE || state == UPGRADE_STATE_ORDINARY;
+}
+
+enum upgrade_action upgrade_step(enum upgrade_state *state, enum upgrade_event event, bool early)
+{
+    assert(*state < UPGRADE_STATE_COUNT && event < UPGRADE_EVENT_COUNT);
+    const struct step *s = &steps[*state][event];
+    *state = s->next;
+    if (early && s->action == UPGRADE_ACTION_RELAY && !is_plain(s->next))
+        return UPGRADE_ACTION_RELAY_CLOSE;
+    return s->action;
+}
+
 void upgrade_accept_key(struct slice key, char out[29])
 {
     static const struct slice guid = SLICE_INIT("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
@@ -101,6 +162,12 @@ void upgrade_read_offers(const struct head *head, struct framing framing,
         return;
     if (!read_list(head, out))
         out->count = 0;
+}
+
+bool upgrade_is_websocket(struct slice protocol)
+{
+    struct slice name = slice_of(protocol.at, slice_find(protocol, '/'));
+    return slice_equals_nocase(name, websocket);
 }
 
 void upgrade_default(const struct upgrade_offers *offered, struct upgrade_offers *out)
@@ -145,7 +212,7 @@ struct fault upgrade_check(const struct head *request, const struct upgrade_offe
     for (size_t i = 0; i < named.count; i++) {
         if (!upgrade_offers_has(forwarded, named.protocol[i]))
             return fault_of(502, "101 to a protocol that was not offered");
-        if (is_websocket(named.protocol[i]) && !accepts_key(request, response))
+        if (upgrade_is_websocket(named.protocol[i]) && !accepts_key(request, response))
             return fault_of(502, "101 whose Sec-WebSocket-Accept does not match the key");
     }
     *protocol = named.protocol[0];

@@ -17,22 +17,21 @@
 
 static const struct {
     const char *kind; /* as a hook and the log see it */
-    bool timeout;     /* asks `timeout`, else `error` */
     int status;       /* by default */
     int standard;     /* statuses = "standard" */
     int cloudflare;   /* statuses = "cloudflare" */
 } troubles[TROUBLE_COUNT] = {
-    [TROUBLE_BODY] = {"body", true, 408, 408, 408},
-    [TROUBLE_CONNECT] = {"connect", true, 522, 504, 522},
-    [TROUBLE_SEND] = {"send", true, 522, 504, 522},
-    [TROUBLE_RESPONSE] = {"response", true, 524, 504, 524},
-    [TROUBLE_PROCESSING] = {"processing", true, 522, 504, 522},
-    [TROUBLE_EXCHANGE] = {"exchange", true, 524, 504, 524},
-    [TROUBLE_REFUSED] = {"refused", false, 502, 502, 521},
-    [TROUBLE_UNREACHABLE] = {"unreachable", false, 502, 502, 523},
-    [TROUBLE_CLOSED] = {"closed", false, 502, 502, 520},
-    [TROUBLE_BAD_RESPONSE] = {"bad_response", false, 502, 502, 520},
-    [TROUBLE_NO_UPSTREAM] = {"no_upstream", false, 502, 502, 502},
+    [TROUBLE_BODY] = {"body", 408, 408, 408},
+    [TROUBLE_CONNECT] = {"connect", 522, 504, 522},
+    [TROUBLE_SEND] = {"send", 522, 504, 522},
+    [TROUBLE_RESPONSE] = {"response", 524, 504, 524},
+    [TROUBLE_PROCESSING] = {"processing", 522, 504, 522},
+    [TROUBLE_EXCHANGE] = {"exchange", 524, 504, 524},
+    [TROUBLE_REFUSED] = {"refused", 502, 502, 521},
+    [TROUBLE_UNREACHABLE] = {"unreachable", 502, 502, 523},
+    [TROUBLE_CLOSED] = {"closed", 502, 502, 520},
+    [TROUBLE_BAD_RESPONSE] = {"bad_response", 502, 502, 520},
+    [TROUBLE_NO_UPSTREAM] = {"no_upstream", 502, 502, 502},
 };
 
 static int trouble_status(const struct exchange *x, enum trouble t)
@@ -70,6 +69,32 @@ static double trouble_after(const struct exchange *x, enum trouble t)
     }
 }
 
+static void count_timeout(struct stats *s, enum trouble t)
+{
+    switch (t) {
+    case TROUBLE_BODY:
+        s->timeouts_body++;
+        break;
+    case TROUBLE_CONNECT:
+        s->timeouts_connect++;
+        break;
+    case TROUBLE_SEND:
+        s->timeouts_send++;
+        break;
+    case TROUBLE_RESPONSE:
+        s->timeouts_response++;
+        break;
+    case TROUBLE_PROCESSING:
+        s->timeouts_processing++;
+        break;
+    case TROUBLE_EXCHANGE:
+        s->timeouts_exchange++;
+        break;
+    default: /* an error, no timeout */
+        break;
+    }
+}
+
 /* ---- sending ---- */
 
 static bool may_have_body(int status)
@@ -84,7 +109,7 @@ static void send_answer(struct exchange *x, struct head *head, struct slice body
     bool with_body = may_have_body(head->status);
 
     origin_drop(&x->origin);
-    if (x->offered.count > 0 && client_has_input(x->client))
+    if (exchange_upgrade(x, UPGRADE_EVENT_PAGE) == UPGRADE_ACTION_RELAY_CLOSE)
         x->close = true;
     w.framing = (struct framing){with_body ? FRAMING_LENGTH : FRAMING_NONE, body.len};
     w.close = !exchange_may_keep(x);
@@ -202,8 +227,7 @@ void exchange_trouble(struct exchange *x, enum trouble t, const char *detail)
     };
     x->view.trouble = told;
     x->result.error = detail;
-    if (troubles[t].timeout)
-        x->proxy->stats->timeouts++;
+    count_timeout(x->proxy->stats, t);
     log_warning("%s: %.*s %.*s: upstream %s %s: %s (%s); answering %d", x->id,
                 SLICE_ARG(x->request.head.method), SLICE_ARG(x->request.path), told->upstream,
                 told->address, detail, told->kind, told->status);

@@ -297,6 +297,15 @@ static void on_failed(struct conn *conn)
 
 static const struct conn_events client_events = {on_readable, on_drained, on_failed, NULL};
 
+/* Between requests, in a drain, flushing or lingering: not all of them are timeouts. */
+static void count_timeout(struct client *c)
+{
+    if (c->step == CLIENT_FLUSH)
+        c->proxy->stats->timeouts_stall++;
+    else if (c->step == CLIENT_HEAD && !c->proxy->draining)
+        c->proxy->stats->timeouts_idle++;
+}
+
 static void on_deadline(struct deadline *d, void *owner)
 {
     struct client *c = owner;
@@ -305,9 +314,11 @@ static void on_deadline(struct deadline *d, void *owner)
 
     assert(c->magic == CLIENT_MAGIC);
     if (c->step != CLIENT_HEAD || !c->head_begun) {
+        count_timeout(c);
         close_now(c);
         return;
     }
+    c->proxy->stats->timeouts_header++;
     x = exchange_new(c);
     if (x == NULL) {
         close_now(c);

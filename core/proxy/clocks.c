@@ -34,7 +34,7 @@ static void on_origin_clock(struct deadline *d, void *owner)
             deadline_set(d, left);
             break;
         }
-        x->proxy->stats->timeouts++;
+        x->proxy->stats->timeouts_stall++;
         exchange_cut(x, "the response body made no progress");
         break;
     }
@@ -66,8 +66,11 @@ static void on_send_clock(struct deadline *d, void *owner)
 
 static void on_gone_clock(struct deadline *d, void *owner)
 {
+    struct exchange *x = owner;
     (void)d;
-    exchange_client_gone(owner);
+
+    x->proxy->stats->timeouts_half_close++;
+    exchange_client_gone(x);
 }
 
 /* The origin is silent: the client gets a 100 from us. */
@@ -76,9 +79,8 @@ static void on_silence(struct deadline *d, void *owner)
     struct exchange *x = owner;
     (void)d;
 
-    if (expect_step(&x->expect, EXPECT_EVENT_SILENCE, false) == EXPECT_ACTION_OWN_100) {
+    if (exchange_expect(x, EXPECT_EVENT_SILENCE) == EXPECT_ACTION_OWN_100) {
         client_continue(x->client);
-        x->result.expect = "forward-timed";
         exchange_wait_origin(x, WAIT_NOTHING);
         exchange_wait_body(x);
     }

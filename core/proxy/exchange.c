@@ -79,7 +79,7 @@ void exchange_hook_overdue(struct exchange *x)
               policy_hook_name(x->call.hook), x->timeouts->hook);
     policy->ops->cancel(policy, &x->call);
     x->call.verdict.kind = VERDICT_FAILED;
-    x->proxy->stats->timeouts++;
+    x->proxy->stats->timeouts_hook++;
     hook_over(x);
 }
 
@@ -194,6 +194,7 @@ static void clean(struct exchange *x)
     x->response_step = RESPONSE_STEP_WAIT;
     x->expect = EXPECT_STATE_IDLE;
     memset(&x->interim, 0, sizeof x->interim);
+    x->upgrade = UPGRADE_STATE_NONE;
     x->offered.count = 0;
     memset(&x->view, 0, sizeof x->view);
     memset(&x->call, 0, sizeof x->call);
@@ -271,6 +272,8 @@ void exchange_begin(struct exchange *x, struct slice head)
         exchange_begin_fault(x, fault);
         return;
     }
+    if (x->request.offers.count > 0)
+        x->upgrade = UPGRADE_STATE_ASKED;
     body_reader_init(&x->request_body, x->request.framing);
     if (framing_has_body(x->request.framing))
         x->client->step = CLIENT_BODY;

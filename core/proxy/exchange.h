@@ -6,8 +6,8 @@
  * or waits; every event (bytes, an answer of a hook, a connection, a deadline) notes what happened
  * and runs both ways as far as they go.
  *
- * Files: exchange.c (life, hooks), clocks.c, request_way.c, response_way.c, answer.c (what the
- * proxy says itself).
+ * Files: exchange.c (life, hooks), clocks.c, decisions.c (expectation, interim responses, upgrade),
+ * request_way.c, response_way.c, answer.c (what the proxy says itself).
  */
 #ifndef INTERIM_PROXY_EXCHANGE_H
 #define INTERIM_PROXY_EXCHANGE_H
@@ -85,6 +85,7 @@ struct exchange {
     enum response_step response_step;
     enum expect_state expect;
     struct interim interim;
+    enum upgrade_state upgrade;
     struct upgrade_offers offered; /* to the origin */
 
     struct policy_view view;
@@ -183,6 +184,11 @@ void exchange_finish(struct exchange *x, enum outcome outcome);
 
 /* Whether the client connection can carry another request after this exchange. */
 bool exchange_may_keep(const struct exchange *x);
+
+/* decisions.c: one step of a table in http/, counted and noted; what is to be done. */
+enum expect_action exchange_expect(struct exchange *x, enum expect_event event);
+enum upgrade_action exchange_upgrade(struct exchange *x, enum upgrade_event event);
+enum interim_action exchange_judge(struct exchange *x, int code, size_t bytes, const char **why);
 
 /* answer.c: each answers and ends the exchange, or cuts if a final head was already sent. */
 void exchange_answer_status(struct exchange *x, int status, const char *why);

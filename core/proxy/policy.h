@@ -53,8 +53,8 @@ struct policy_result {
     const char *error;        /* why it failed; "" */
     const char *upstream;     /* name; "" */
     const char *address;      /* of the origin; "" */
-    const char *expect;       /* "", "forward", "continue", "refused" … */
-    const char *upgrade;      /* "", the protocol switched to, or "refused", "declined" */
+    const char *expect;       /* "", "forward-100", "continue", "refused"…: decisions.c */
+    const char *upgrade;      /* "", the protocol switched to, or "declined"…: decisions.c */
     const int *interims;      /* codes forwarded, in order; the first POLICY_INTERIM_CODES */
     size_t interim_count;     /* forwarded in all */
     uint64_t bytes_in;        /* request body bytes received */

@@ -88,25 +88,11 @@ static bool step_expect(struct exchange *x)
     else if (x->call.verdict.kind == VERDICT_CONTINUE)
         event = EXPECT_EVENT_CONTINUE;
     x->request_step = REQUEST_STEP_SEEK;
-    action = expect_step(&x->expect, event, client_has_input(x->client));
-    switch (action) {
-    case EXPECT_ACTION_ANSWER:
-        x->result.expect = "refused";
-        x->proxy->stats->expect_refused++;
+    action = exchange_expect(x, event);
+    if (action == EXPECT_ACTION_ANSWER)
         refuse(x);
-        break;
-    case EXPECT_ACTION_SEND_100:
-    case EXPECT_ACTION_SEND_PLAIN:
-        if (action == EXPECT_ACTION_SEND_100)
-            client_continue(x->client);
-        x->result.expect = "continue";
-        x->proxy->stats->expect_continued++;
-        break;
-    default:
-        x->result.expect = "forward";
-        x->proxy->stats->expect_forwarded++;
-        break;
-    }
+    else if (action == EXPECT_ACTION_SEND_100)
+        client_continue(x->client);
     return GO_ON;
 }
 
@@ -114,7 +100,7 @@ static bool step_upgrade(struct exchange *x)
 {
     const struct verdict *v = &x->call.verdict;
 
-    if (x->request.offers.count == 0) {
+    if (x->upgrade == UPGRADE_STATE_NONE) {
         x->request_step = REQUEST_STEP_SEEK;
         return GO_ON;
     }
@@ -124,16 +110,15 @@ static bool step_upgrade(struct exchange *x)
         return GO_ON;
     x->request_step = REQUEST_STEP_SEEK;
     if (v->kind == VERDICT_ANSWER) {
-        x->result.upgrade = "refused";
-        x->proxy->stats->upgrades_refused++;
+        exchange_upgrade(x, UPGRADE_EVENT_REFUSE);
         refuse(x);
-    } else if (v->kind == VERDICT_OFFER) {
-        x->offered = v->offers;
-    } else if (v->kind != VERDICT_ORDINARY) {
-        upgrade_default(&x->request.offers, &x->offered);
+        return GO_ON;
     }
-    if (!x->over && x->offered.count == 0)
-        x->result.upgrade = "ordinary";
+    if (v->kind == VERDICT_OFFER)
+        x->offered = v->offers;
+    else if (v->kind != VERDICT_ORDINARY)
+        upgrade_default(&x->request.offers, &x->offered);
+    exchange_upgrade(x, x->offered.count > 0 ? UPGRADE_EVENT_OFFER : UPGRADE_EVENT_ORDINARY);
     return GO_ON;
 }
 
@@ -266,7 +251,7 @@ bool exchange_takes_body(struct exchange *x)
 static void note_progress(struct exchange *x)
 {
     if (x->expect == EXPECT_STATE_FORWARDED) {
-        expect_step(&x->expect, EXPECT_EVENT_BODY, true);
+        exchange_expect(x, EXPECT_EVENT_BODY);
         deadline_clear(&x->silence);
         if (x->origin_wait == WAIT_RESPONSE)
             exchange_wait_origin(x, WAIT_NOTHING);

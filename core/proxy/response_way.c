@@ -20,22 +20,6 @@ static struct slice via_of(const struct exchange *x)
 
 /* ---- interim responses ---- */
 
-static void count_forwarded(struct exchange *x, int code)
-{
-    struct stats *s = x->proxy->stats;
-
-    if (x->interim.forwarded <= POLICY_INTERIM_CODES)
-        x->codes[x->interim.forwarded - 1] = code;
-    if (code == 100)
-        s->interims_100++;
-    else if (code == 102)
-        s->interims_102++;
-    else if (code == 103)
-        s->interims_103++;
-    else
-        s->interims_other++;
-}
-
 /* What a code means for the clocks (a 102 promises that a final response comes in time; a 100 sets
  * the body free; no other changes anything). */
 static void note_code(struct exchange *x, int code)
@@ -51,15 +35,6 @@ static void note_code(struct exchange *x, int code)
     }
 }
 
-static enum interim_action judge(struct exchange *x, int code, size_t bytes, const char **why)
-{
-    const struct limits *l = &x->settings->limits;
-    struct interim_limits limits = {l->interim, l->interim_bytes};
-
-    return interim_step(&x->interim, &limits, code, bytes, x->request.head.minor,
-                        x->offered.count > 0, &x->expect, why);
-}
-
 static void note_first_byte(struct exchange *x)
 {
     if (x->result.first_byte <= 0)
@@ -72,17 +47,15 @@ void exchange_interim(struct exchange *x, size_t bytes)
     const char *why = NULL;
 
     note_first_byte(x);
-    switch (judge(x, head->status, bytes, &why)) {
+    switch (exchange_judge(x, head->status, bytes, &why)) {
     case INTERIM_FORWARD:
         if (!client_interim(x->client, head, via_of(x))) {
             exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, "an interim head cannot be written");
             break;
         }
-        count_forwarded(x, head->status);
         note_code(x, head->status);
         break;
     case INTERIM_SWALLOW:
-        x->proxy->stats->interims_dropped++;
         note_code(x, head->status);
         break;
     default:
@@ -102,7 +75,7 @@ static void on_tunnel_over(struct tunnel *t, enum tunnel_end end)
     x->proxy->stats->tunnels--;
     if (end == TUNNEL_IDLE) {
         x->result.error = "the tunnel was idle for too long";
-        x->proxy->stats->timeouts++;
+        x->proxy->stats->timeouts_tunnel++;
         log_info("%s: no byte through the tunnel for %g s; closed", x->id, x->timeouts->tunnel);
     } else if (end == TUNNEL_RESET) {
         x->result.error = "one side of the tunnel was reset";
@@ -128,7 +101,10 @@ static void begin_tunnel(struct exchange *x, struct slice protocol)
     exchange_wait_origin(x, WAIT_NOTHING);
     deadline_clear(&x->ceiling);
     deadline_clear(&x->gone_clock);
-    x->proxy->stats->upgrades++;
+    if (upgrade_is_websocket(protocol))
+        x->proxy->stats->upgrades_websocket++;
+    else
+        x->proxy->stats->upgrades_other++;
     x->proxy->stats->tunnels++;
     o->step = ORIGIN_TUNNEL;
     tunnel_open(&x->tunnel, &x->client->conn, &o->uplink->conn, early_client, origin_early(o),
@@ -142,15 +118,16 @@ void exchange_switching(struct exchange *x, size_t bytes)
     struct fault fault;
 
     note_first_byte(x);
-    if (judge(x, 101, bytes, &why) != INTERIM_UPGRADE) {
+    if (exchange_judge(x, 101, bytes, &why) != INTERIM_UPGRADE) {
         exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, why);
         return;
     }
     fault = upgrade_check(&x->request.head, &x->offered, &x->origin.response.head, &protocol);
-    if (fault_is(fault))
-        exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, fault.why);
-    else
+    if (exchange_upgrade(x, fault_is(fault) ? UPGRADE_EVENT_MISFIT : UPGRADE_EVENT_SWITCH) ==
+        UPGRADE_ACTION_TUNNEL)
         begin_tunnel(x, protocol);
+    else
+        exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, fault.why);
 }
 
 /* ---- the final response ---- */
@@ -158,15 +135,10 @@ void exchange_switching(struct exchange *x, size_t bytes)
 void exchange_final(struct exchange *x)
 {
     note_first_byte(x);
-    if (x->offered.count > 0) {
-        x->proxy->stats->upgrades_declined++;
-        x->result.upgrade = "declined";
-        /* What the client sent behind its offer was meant for the other protocol. */
-        if (client_has_input(x->client))
-            x->close = true;
-    }
-    if (x->expect != EXPECT_STATE_IDLE)
-        expect_step(&x->expect, EXPECT_EVENT_ORIGIN_FINAL, false);
+    if (exchange_upgrade(x, UPGRADE_EVENT_FINAL) == UPGRADE_ACTION_RELAY_CLOSE)
+        x->close = true;
+    if (exchange_expect(x, EXPECT_EVENT_ORIGIN_FINAL) == EXPECT_ACTION_RELAY_CLOSE)
+        x->close = true;
     exchange_wait_origin(x, WAIT_NOTHING);
     deadline_clear(&x->ceiling);
     deadline_clear(&x->silence);

@@ -24,8 +24,12 @@
     X(aborted, "exchanges the client left before they were over")                                  \
     X(cut, "exchanges whose response was begun and could not be completed")                        \
     X(tunnels, "tunnels open now")                                                                 \
-    X(upgrades, "upgrades that became a tunnel")                                                   \
-    X(upgrades_declined, "forwarded upgrades the origin did not take")                             \
+    X(upgrades_offered, "upgrades passed to an origin")                                            \
+    X(upgrades_websocket, "of them: switched to websocket, now a tunnel or one that was")          \
+    X(upgrades_other, "of them: switched to another protocol")                                     \
+    X(upgrades_declined, "of them: the origin gave a final response instead")                      \
+    X(upgrades_broken, "of them: the origin sent a 101 that does not fit the offer")               \
+    X(upgrades_ordinary, "upgrades of which nothing was passed on")                                \
     X(upgrades_refused, "upgrades the policy refused")                                             \
     X(interims_100, "100 forwarded")                                                               \
     X(interims_102, "102 forwarded")                                                               \
@@ -33,9 +37,24 @@
     X(interims_other, "other interim responses forwarded")                                         \
     X(interims_dropped, "interim responses not passed on: HTTP/1.0 client, or a swallowed 100")    \
     X(expect_forwarded, "expectations passed to an origin")                                        \
+    X(expect_origin_100, "of them: the origin said 100")                                           \
+    X(expect_origin_final, "of them: the origin gave a final response, the body was never sent")   \
+    X(expect_started, "of them: the client sent its body unasked")                                 \
+    X(expect_timed, "of them: the origin was silent, the proxy said 100 (`continue`)")             \
     X(expect_continued, "expectations answered here with 100")                                     \
     X(expect_refused, "expectations answered here with a final response")                          \
-    X(timeouts, "deadlines that ended an exchange")                                                \
+    X(timeouts_header, "request heads that took longer than `header`: 408")                        \
+    X(timeouts_idle, "client connections closed after `idle`")                                     \
+    X(timeouts_body, "request bodies without progress for `body`: 408")                            \
+    X(timeouts_connect, "connections to origins not made within `connect`: 522")                   \
+    X(timeouts_send, "origins that took nothing for `send`: 522")                                  \
+    X(timeouts_response, "no final response within `response`: 524")                               \
+    X(timeouts_processing, "no final response within `processing` after a 102: 522")               \
+    X(timeouts_exchange, "no final response within `exchange`: 524")                               \
+    X(timeouts_stall, "response bodies without progress for `stall`: cut")                         \
+    X(timeouts_half_close, "clients that had ended their side, closed after `half_close`")         \
+    X(timeouts_tunnel, "tunnels without a byte for `tunnel`: closed")                              \
+    X(timeouts_hook, "hooks that waited longer than `hook`: failed")                               \
     X(upstream_connects, "connections to origins opened")                                          \
     X(upstream_reused, "requests sent on a pooled connection")                                     \
     X(upstream_open, "connections to origins open now")                                            \

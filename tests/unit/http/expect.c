@@ -17,13 +17,14 @@ static const char *const expected[EXPECT_STATE_COUNT][EXPECT_EVENT_COUNT] = {
     [STATE(IDLE)] = {"!", "!", "!", ".", "relay", "relay", "."},
     [STATE(ASKED)] = {"send-head forwarded", "send-100 answered", "answer refused", ".", "!", "!",
                       "."},
-    [STATE(FORWARDED)] = {"!", "!", "!", ". started", "relay continued", "relay-close refused",
+    [STATE(FORWARDED)] = {"!", "!", "!", ". started", "relay continued", "relay-close declined",
                           "own-100 timed"},
     [STATE(STARTED)] = {"!", "!", "!", ".", "relay", "relay", "."},
     [STATE(CONTINUED)] = {"!", "!", "!", ".", "relay", "relay", "."},
     [STATE(ANSWERED)] = {"!", "!", "!", ".", "swallow", "relay", "."},
     [STATE(TIMED)] = {"!", "!", "!", ".", "swallow", "relay", "."},
     [STATE(REFUSED)] = {"!", "!", "!", ".", "!", "!", "."},
+    [STATE(DECLINED)] = {"!", "!", "!", ".", "!", "!", "."},
 };
 
 static const char *const expected_sending[EXPECT_EVENT_COUNT] = {

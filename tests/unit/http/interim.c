@@ -28,6 +28,23 @@ static enum interim_action fresh(int code, unsigned minor, bool upgrading)
     return step(&seen, &wide, code, 30, minor, upgrading, &expect).action;
 }
 
+static void every_kind_for_every_client_has_its_rule(void **test)
+{
+    static const enum interim_action want[INTERIM_KIND_COUNT][INTERIM_CLIENT_COUNT] = {
+        {INTERIM_SWALLOW, INTERIM_FORWARD, INTERIM_FORWARD}, /* 100 */
+        {INTERIM_REFUSE, INTERIM_REFUSE, INTERIM_UPGRADE},   /* 101 */
+        {INTERIM_SWALLOW, INTERIM_FORWARD, INTERIM_FORWARD}, /* any other */
+    };
+    static const int code[INTERIM_KIND_COUNT] = {100, 101, 103};
+    (void)test;
+    for (int k = 0; k < INTERIM_KIND_COUNT; k++)
+        for (int c = 0; c < INTERIM_CLIENT_COUNT; c++) {
+            enum interim_action rule = interim_rule((enum interim_kind)k, (enum interim_client)c);
+            assert_int_equal(rule, want[k][c]);
+            assert_int_equal(fresh(code[k], c > 0, c == INTERIM_CLIENT_UPGRADING), rule);
+        }
+}
+
 static void every_1xx_but_101_reaches_an_http11_client(void **test)
 {
     (void)test;
@@ -154,6 +171,7 @@ static void a_100_over_the_limit_does_not_move_the_expectation(void **test)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_for_every_client_has_its_rule),
         cmocka_unit_test(every_1xx_but_101_reaches_an_http11_client),
         cmocka_unit_test(no_1xx_reaches_an_http10_client),
         cmocka_unit_test(a_101_answers_a_forwarded_upgrade_or_is_refused),

@@ -10,6 +10,73 @@
 
 static const struct framing no_body = {FRAMING_NONE, 0};
 
+#define STATE(name)  UPGRADE_STATE_##name
+#define EVENT(name)  UPGRADE_EVENT_##name
+#define ACTION(name) UPGRADE_ACTION_##name
+
+struct rule {
+    enum upgrade_action action;
+    enum upgrade_state next;
+};
+
+#define TO(action, next)                                                                           \
+    {                                                                                              \
+        UPGRADE_ACTION_##action, UPGRADE_STATE_##next                                              \
+    }
+#define NEVER(state) TO(IMPOSSIBLE, state), TO(IMPOSSIBLE, state), TO(IMPOSSIBLE, state)
+
+/* Columns: OFFER ORDINARY REFUSE SWITCH MISFIT FINAL PAGE. */
+static const struct rule rules[UPGRADE_STATE_COUNT][UPGRADE_EVENT_COUNT] = {
+    [STATE(NONE)] = {NEVER(NONE), TO(BAD, NONE), TO(BAD, NONE), TO(RELAY, NONE), TO(RELAY, NONE)},
+    [STATE(ASKED)] = {TO(SEND_OFFER, FORWARDED), TO(SEND_PLAIN, ORDINARY), TO(ANSWER, REFUSED),
+                      NEVER(ASKED), TO(RELAY, ASKED)},
+    [STATE(ORDINARY)] = {NEVER(ORDINARY), TO(BAD, ORDINARY), TO(BAD, ORDINARY), TO(RELAY, ORDINARY),
+                         TO(RELAY, ORDINARY)},
+    [STATE(FORWARDED)] = {NEVER(FORWARDED), TO(TUNNEL, SWITCHED), TO(BAD, BROKEN),
+                          TO(RELAY, DECLINED), TO(RELAY, FORWARDED)},
+    [STATE(SWITCHED)] = {NEVER(SWITCHED), NEVER(SWITCHED), TO(RELAY, SWITCHED)},
+    [STATE(DECLINED)] = {NEVER(DECLINED), NEVER(DECLINED), TO(RELAY, DECLINED)},
+    [STATE(BROKEN)] = {NEVER(BROKEN), NEVER(BROKEN), TO(RELAY, BROKEN)},
+    [STATE(REFUSED)] = {NEVER(REFUSED), NEVER(REFUSED), TO(RELAY, REFUSED)},
+};
+
+static void every_state_answers_every_event(void **test)
+{
+    (void)test;
+    for (int s = 0; s < UPGRADE_STATE_COUNT; s++)
+        for (int e = 0; e < UPGRADE_EVENT_COUNT; e++) {
+            enum upgrade_state next = (enum upgrade_state)s;
+            assert_int_equal(upgrade_step(&next, (enum upgrade_event)e, false), rules[s][e].action);
+            assert_int_equal(next, rules[s][e].next);
+        }
+}
+
+static void early_bytes_close_what_goes_on_unless_nothing_was_in_question(void **test)
+{
+    (void)test;
+    for (int s = 0; s < UPGRADE_STATE_COUNT; s++)
+        for (int e = 0; e < UPGRADE_EVENT_COUNT; e++) {
+            enum upgrade_state next = (enum upgrade_state)s;
+            enum upgrade_action want = rules[s][e].action;
+            bool plain = s == STATE(NONE) || s == STATE(ORDINARY);
+            if (want == ACTION(RELAY) && !plain)
+                want = ACTION(RELAY_CLOSE);
+            assert_int_equal(upgrade_step(&next, (enum upgrade_event)e, true), want);
+            assert_int_equal(next, rules[s][e].next);
+        }
+}
+
+static void a_tunnel_comes_from_a_forwarded_offer_alone(void **test)
+{
+    (void)test;
+    for (int s = 0; s < UPGRADE_STATE_COUNT; s++)
+        for (int e = 0; e < UPGRADE_EVENT_COUNT; e++) {
+            enum upgrade_state next = (enum upgrade_state)s;
+            bool tunnel = upgrade_step(&next, (enum upgrade_event)e, false) == ACTION(TUNNEL);
+            assert_int_equal(tunnel, s == STATE(FORWARDED) && e == EVENT(SWITCH));
+        }
+}
+
 static struct upgrade_offers offers_of(const char *value)
 {
     struct upgrade_offers offers = {.count = 0};
@@ -184,6 +251,9 @@ static void a_101_is_checked_against_what_was_forwarded(void **test)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_state_answers_every_event),
+        cmocka_unit_test(early_bytes_close_what_goes_on_unless_nothing_was_in_question),
+        cmocka_unit_test(a_tunnel_comes_from_a_forwarded_offer_alone),
         MESSAGE_TEST(an_upgrade_needs_connection_a_valid_list_and_no_body),
         MESSAGE_TEST(http10_and_a_body_make_no_upgrade),
         MESSAGE_TEST(the_default_is_websocket_and_nothing_else),
