@@ -15,60 +15,6 @@
 /* A body a policy may give: it is held for a slow client, and the wall there is CONN_OUT_MAX. */
 #define ANSWER_BODY_MAX (8u << 20)
 
-static const struct {
-    const char *kind; /* as a hook and the log see it */
-    int status;       /* by default */
-    int standard;     /* statuses = "standard" */
-    int cloudflare;   /* statuses = "cloudflare" */
-} troubles[TROUBLE_COUNT] = {
-    [TROUBLE_BODY] = {"body", 408, 408, 408},
-    [TROUBLE_CONNECT] = {"connect", 522, 504, 522},
-    [TROUBLE_SEND] = {"send", 522, 504, 522},
-    [TROUBLE_RESPONSE] = {"response", 524, 504, 524},
-    [TROUBLE_PROCESSING] = {"processing", 522, 504, 522},
-    [TROUBLE_EXCHANGE] = {"exchange", 524, 504, 524},
-    [TROUBLE_REFUSED] = {"refused", 502, 502, 521},
-    [TROUBLE_UNREACHABLE] = {"unreachable", 502, 502, 523},
-    [TROUBLE_CLOSED] = {"closed", 502, 502, 520},
-    [TROUBLE_BAD_RESPONSE] = {"bad_response", 502, 502, 520},
-    [TROUBLE_NO_UPSTREAM] = {"no_upstream", 502, 502, 502},
-};
-
-static int trouble_status(const struct exchange *x, enum trouble t)
-{
-    switch (x->settings->statuses) {
-    case STATUSES_STANDARD:
-        return troubles[t].standard;
-    case STATUSES_CLOUDFLARE:
-        return troubles[t].cloudflare;
-    case STATUSES_DEFAULT:
-        break;
-    }
-    return troubles[t].status;
-}
-
-static double trouble_after(const struct exchange *x, enum trouble t)
-{
-    const struct timeouts *s = x->timeouts;
-
-    switch (t) {
-    case TROUBLE_BODY:
-        return s->body;
-    case TROUBLE_CONNECT:
-        return s->connect;
-    case TROUBLE_SEND:
-        return s->send;
-    case TROUBLE_RESPONSE:
-        return s->response;
-    case TROUBLE_PROCESSING:
-        return s->processing;
-    case TROUBLE_EXCHANGE:
-        return s->exchange;
-    default:
-        return 0;
-    }
-}
-
 static void count_timeout(struct stats *s, enum trouble t)
 {
     switch (t) {
@@ -214,9 +160,9 @@ void exchange_trouble(struct exchange *x, enum trouble t, const char *detail)
     deadline_clear(&x->hook_clock);
 
     *told = (struct policy_trouble){
-        .kind = troubles[t].kind,
-        .status = trouble_status(x, t),
-        .after = trouble_after(x, t),
+        .kind = trouble_kind(t),
+        .status = trouble_status(t, x->settings->statuses),
+        .after = trouble_after(t, x->timeouts),
         .elapsed = x->proxy->net.now - x->began,
         .upstream = x->view.upstream >= 0 ? x->settings->upstreams[x->view.upstream].name : "",
         .address = origin_address(&x->origin, x->address),

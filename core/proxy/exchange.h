@@ -16,6 +16,7 @@
 #include "proxy/client.h"
 #include "proxy/local.h"
 #include "proxy/origin.h"
+#include "proxy/trouble.h"
 
 #define REQUEST_STEPS(X)                                                                           \
     X(REQUEST, "the request hook is asked")                                                        \
@@ -40,22 +41,6 @@
 #define RESPONSE_STEP_ENUM(name, text) RESPONSE_STEP_##name,
 enum request_step { REQUEST_STEPS(REQUEST_STEP_ENUM) REQUEST_STEP_COUNT };
 enum response_step { RESPONSE_STEPS(RESPONSE_STEP_ENUM) RESPONSE_STEP_COUNT };
-
-/* Why no answer comes from the origin; what each means stands in answer.c. */
-enum trouble {
-    TROUBLE_BODY, /* the client stopped sending its body */
-    TROUBLE_CONNECT,
-    TROUBLE_SEND,
-    TROUBLE_RESPONSE,
-    TROUBLE_PROCESSING,
-    TROUBLE_EXCHANGE,
-    TROUBLE_REFUSED,
-    TROUBLE_UNREACHABLE,
-    TROUBLE_CLOSED,
-    TROUBLE_BAD_RESPONSE,
-    TROUBLE_NO_UPSTREAM,
-    TROUBLE_COUNT
-};
 
 /* Where the answer came from: each exchange ends as exactly one of these. */
 enum outcome { OUTCOME_UPSTREAM, OUTCOME_HERE, OUTCOME_ABORTED, OUTCOME_CUT };

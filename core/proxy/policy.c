@@ -1,5 +1,6 @@
 /*
- * policy: owns the names of the hooks, as the policy file, the logs and the metrics spell them.
+ * policy: owns the names of the hooks, as the policy file, the logs and the metrics spell them, and
+ * the bounds on what a hook sets.
  */
 #include "proxy/policy.h"
 
@@ -15,4 +16,16 @@ const char *policy_hook_name(enum policy_hook hook)
 {
     assert(hook < HOOK_COUNT);
     return names[hook];
+}
+
+int policy_over_limits(const struct policy_view *view)
+{
+    const struct limits *l = &view->settings->limits;
+    const struct request *r = view->request;
+
+    if (r->head.count > l->fields || head_fields_size(&r->head) > l->head)
+        return 431;
+    if (r->framing.kind == FRAMING_LENGTH && r->framing.length > view->max_body)
+        return 413;
+    return 0;
 }

@@ -36,18 +36,6 @@ static void answer_last_hop(struct exchange *x)
     exchange_answer_status(x, options ? 200 : 405, "Max-Forwards is 0");
 }
 
-/* What the hook set must still be within bounds. */
-static int over_limits(const struct exchange *x)
-{
-    const struct limits *l = &x->settings->limits;
-
-    if (x->request.head.count > l->fields || head_fields_size(&x->request.head) > l->head)
-        return 431;
-    if (x->request.framing.kind == FRAMING_LENGTH && x->request.framing.length > x->view.max_body)
-        return 413;
-    return 0;
-}
-
 static bool step_request(struct exchange *x)
 {
     int status;
@@ -60,7 +48,7 @@ static bool step_request(struct exchange *x)
     }
     if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
         return GO_ON;
-    status = over_limits(x);
+    status = policy_over_limits(&x->view);
     if (status != 0)
         exchange_answer_status(x, status, "over a limit after the request hook");
     else if (x->request.wants_answer_here)
