@@ -17,6 +17,8 @@
 
 static char speaker[32];
 static enum log_level least_level = LOG_INFO;
+static void (*diverted)(enum log_level level, const char *text, void *arg);
+static void *diverted_arg;
 
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug",
@@ -62,9 +64,15 @@ void log_open(const char *who, enum log_level least)
     least_level = least;
 }
 
+void log_divert(void (*take)(enum log_level level, const char *text, void *arg), void *arg)
+{
+    diverted = take;
+    diverted_arg = arg;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
-    if (level < least_level)
+    if (level < least_level && diverted == NULL)
         return;
     int saved_errno = errno;
     char text[TEXT_MAX];
@@ -78,6 +86,12 @@ void log_line(enum log_level level, const char *format, ...)
         memcpy(text + sizeof text - 4, "...", 4);
 
     char line[64 + sizeof speaker + 4 * TEXT_MAX];
+    if (diverted != NULL) {
+        line[write_escaped(line, text)] = '\0';
+        diverted(level, line, diverted_arg);
+        errno = saved_errno;
+        return;
+    }
     size_t n = write_time(line, 40);
     n += (size_t)snprintf(line + n, sizeof line - n, " %s %s: ", level_names[level],
                           speaker[0] ? speaker : "interim");
