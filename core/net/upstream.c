@@ -34,6 +34,7 @@ bool upstream_init(struct upstream *u, struct net *net, const struct addr *addre
         return false;
     for (size_t i = 0; i < count; i++) {
         u->addresses[i].addr = addresses[i];
+        addr_text(&addresses[i], u->addresses[i].text);
         pool_init(&u->addresses[i].pool, net, max_idle, max_age, open);
     }
     return true;

@@ -11,6 +11,7 @@
 
 struct upstream_address {
     struct addr addr;
+    char text[ADDR_TEXT_MAX]; /* of it, made once */
     struct pool pool;
 };
 

@@ -165,7 +165,7 @@ void exchange_trouble(struct exchange *x, enum trouble t, const char *detail)
         .after = trouble_after(t, x->timeouts),
         .elapsed = x->proxy->net.now - x->began,
         .upstream = x->view.upstream >= 0 ? x->settings->upstreams[x->view.upstream].name : "",
-        .address = origin_address(&x->origin, x->address),
+        .address = origin_address(&x->origin),
         .detail = detail,
         .interims = x->interim.count,
         .last_interim = x->interim.last,

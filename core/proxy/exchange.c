@@ -201,7 +201,6 @@ static void clean(struct exchange *x)
     x->asking = ASKING_NOTHING;
     memset(&x->trouble, 0, sizeof x->trouble);
     memset(&x->result, 0, sizeof x->result);
-    x->address[0] = '\0';
     x->origin_wait = WAIT_NOTHING;
     x->stall_since = 0;
     x->connecting_since = 0;
@@ -332,7 +331,7 @@ static void fill_result(struct exchange *x, enum outcome outcome)
     r->elapsed = x->proxy->net.now - x->began;
     if (x->origin.upstream != NULL) {
         r->upstream = x->settings->upstreams[x->view.upstream].name;
-        r->address = origin_address(&x->origin, x->address);
+        r->address = origin_address(&x->origin);
     }
     x->view.result = r;
 }

@@ -80,7 +80,6 @@ struct exchange {
     struct policy_result result;
     int codes[POLICY_INTERIM_CODES];
     char id[20];
-    char address[ADDR_TEXT_MAX];
 
     struct deadline origin_clock; /* see origin_wait */
     struct deadline ceiling;      /* `exchange` */

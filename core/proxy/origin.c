@@ -187,11 +187,10 @@ static void on_failed(struct conn *conn)
 static void note_failure(struct origin *o, int error)
 {
     struct exchange *x = o->exchange;
-    char text[ADDR_TEXT_MAX];
 
     o->search.error = error;
     o->tried = arena_printf(&x->arena, "%.*s%s%s (%s)", SLICE_ARG(o->tried),
-                            o->tried.len > 0 ? ", " : "", origin_address(o, text), strerror(error));
+                            o->tried.len > 0 ? ", " : "", origin_address(o), strerror(error));
     x->proxy->stats->upstream_failures++;
 }
 
@@ -350,10 +349,9 @@ struct slice origin_early(struct origin *o)
     return o->input != NULL ? *o->input : buf_slice(&o->in);
 }
 
-const char *origin_address(const struct origin *o, char text[ADDR_TEXT_MAX])
+const char *origin_address(const struct origin *o)
 {
-    text[0] = '\0';
-    if (o->upstream != NULL && o->search.tried > 0)
-        addr_text(&o->upstream->addresses[o->search.index].addr, text);
-    return text;
+    if (o->upstream == NULL || o->search.tried == 0)
+        return "";
+    return o->upstream->addresses[o->search.index].text;
 }

@@ -76,7 +76,7 @@ void origin_drop(struct origin *o);
 /* Bytes behind a 101; they live until origin_free. */
 struct slice origin_early(struct origin *o);
 
-/* The address in use or tried last, as text in `text`; "" when none was. */
-const char *origin_address(const struct origin *o, char text[ADDR_TEXT_MAX]);
+/* The address in use or tried last, as text; "" when none was. */
+const char *origin_address(const struct origin *o);
 
 #endif

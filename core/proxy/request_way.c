@@ -317,7 +317,7 @@ bool exchange_retry(struct exchange *x)
     if (!held && !is_idempotent(x->request.head.method))
         return false;
     log_info("%s: a pooled connection to %s was dead; trying a fresh one", x->id,
-             origin_address(o, x->address));
+             origin_address(o));
     x->retried = true;
     x->proxy->stats->upstream_retries++;
     origin_drop(o);
