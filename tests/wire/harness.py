@@ -100,6 +100,7 @@ class Proxy:
         self.log = Lines(self.process.stderr)
         self.access = Lines(self.process.stdout)
         self.before = {}
+        self.held = {}
         self.began = self.log.mark()
         self.access_began = 0
         try:
@@ -145,6 +146,13 @@ class Proxy:
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmRSS")
 
+    def descriptors(self):
+        """How many descriptors each worker holds; empty where only root may look."""
+        try:
+            return {pid: len(os.listdir(f"/proc/{pid}/fd")) for pid in self.workers()}
+        except (PermissionError, FileNotFoundError):
+            return {}
+
     def kill(self, number):
         self.process.send_signal(number)
 
@@ -153,9 +161,12 @@ class Proxy:
         self.kill(signal.SIGUSR1)
         return json.loads(self.log.wait(r"stats (\{.*\})", mark)[1])
 
-    def counted(self, name):
-        """How far a counter moved in this scenario."""
-        return self.stats()[name] - self.before.get(name, 0)
+    def counts(self, name, moved):
+        """A counter moved that far in this scenario. It may move a moment after a test has seen
+        what it counts, so this waits for it."""
+        before = self.before[name]
+        stats = self.wait_stats(lambda s: s[name] - before >= moved)
+        assert stats[name] - before == moved, (name, stats[name] - before)
 
     def wait_stats(self, condition, patience=PATIENCE):
         """The first counters that meet a condition."""
@@ -170,6 +181,7 @@ class Proxy:
     def begin(self):
         """A scenario starts: counters and lines are compared with what they are now."""
         self.before = self.stats()
+        self.held = self.descriptors()
         self.began = self.log.mark()
         self.access_began = self.access.mark()
 
@@ -211,6 +223,19 @@ class Proxy:
         check_laws(stats)
         if "access_log = false" not in self.policy_now():
             self.exchanges_in_all(stats["requests"])
+        if not self.lasting and stats["generation"] == self.before.get("generation"):
+            self.holds_what_it_held()
+
+    def holds_what_it_held(self):
+        """Each worker of the scenario's beginning has as many descriptors as it had then."""
+        until = time.monotonic() + PATIENCE
+        while now := self.descriptors():
+            grown = {pid: (self.held[pid], now[pid]) for pid in self.held.keys() & now.keys()
+                     if self.held[pid] != now[pid]}
+            if not grown:
+                return
+            assert time.monotonic() < until, f"descriptors then and now: {grown}"
+            time.sleep(0.01)
 
     def reload(self):
         """SIGHUP; the line that tells how it went."""
@@ -246,5 +271,9 @@ def check_laws(stats):
     assert stats["requests"] == sum(stats[name] for name in ended) + stats["active"], stats
     assert stats["accepted"] == stats["open"] + stats["closed"], stats
     assert stats["disagreements"] == 0, stats
+    became = ("origin_100", "origin_final", "started", "timed")
+    assert sum(stats["expect_" + name] for name in became) <= stats["expect_forwarded"], stats
+    became = ("websocket", "other", "declined", "broken")
+    assert sum(stats["upgrades_" + name] for name in became) <= stats["upgrades_offered"], stats
     for name, value in stats.items():
         assert 0 <= value < 2**63, (name, value)

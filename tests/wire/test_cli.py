@@ -59,7 +59,7 @@ BAD = {
     "jit = 1,": r"jit: ",
     'user = 5,': r"user: ",
     '[1] = "x",': r"\[1\]",
-    'timeouts = { response = 1, [3] = 2 },': r"timeouts\[3\]: ",
+    'timeouts = { response = 1, [3] = 2 },': r"timeouts(\[3\]: |: .*\[3\])",
 }
 
 

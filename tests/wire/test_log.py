@@ -104,7 +104,7 @@ def test_interims_kept_from_an_http_1_0_client_were_not_forwarded(proxy, client,
 
 
 @pytest.mark.parametrize("how,expect,status", [
-    ("forward", "forward", 200), ("continue", "continue", 200), ("refuse", "refused", 401),
+    ("forward", "forward-100", 200), ("continue", "continue", 200), ("refuse", "refused", 401),
 ])
 def test_the_decision_about_an_expectation(start, origin, how, expect, status):
     proxy = start(HOOK)
@@ -130,9 +130,27 @@ def test_the_decision_about_an_expectation(start, origin, how, expect, status):
     assert (line["status"], line["expect"]) == (status, expect)
 
 
+def test_what_became_of_an_expectation_that_was_forwarded(start, origin):
+    proxy = start("timeouts = { continue = 0.2 },")
+    for n, became in enumerate(("forward-started", "forward-timed", "forward-final")):
+        client = proxy.client()
+        client.send(post(EXPECT, "Content-Length: 5"))
+        wire = origin.accept()
+        wire.request_head()
+        if became == "forward-timed":
+            client.interim(100)
+        if became != "forward-final":
+            client.send("hello")
+            wire.exactly(5)
+        wire.send(answer_with("Connection: close"))
+        client.response()
+        wire.close()
+        assert proxy.exchanges(n + 1)[n]["expect"] == became
+
+
 @pytest.mark.parametrize("how,status,upgrade", [
     ("accept", 101, "websocket"), ("refuse", 403, "refused"), ("ordinary", 200, "ordinary"),
-    ("decline", 200, "declined"),
+    ("decline", 200, "declined"), ("break", 502, "broken"),
 ])
 def test_the_decision_about_an_upgrade(start, origin, how, status, upgrade):
     proxy = start(HOOK)
@@ -141,11 +159,11 @@ def test_the_decision_about_an_upgrade(start, origin, how, status, upgrade):
     if how != "refuse":
         wire = origin.accept()
         wire.request()
-        wire.send(switching() if how == "accept" else OK)
+        wire.send({"accept": switching(), "break": switching(accept="wrong")}.get(how, OK))
         if how == "accept":
             assert client.head().status == 101
         else:
-            assert client.response().status == 200
+            assert client.response().status == status
     else:
         assert client.response().status == 403
     client.close()

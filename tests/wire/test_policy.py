@@ -92,7 +92,7 @@ def test_request_may_answer_and_nothing_reaches_an_origin(start, origin):
     assert (answer.status, answer.get("content-length")) == (201, "9")
     assert origin.untouched()
     proxy.wait_stats(lambda s: s["active"] == 0)
-    assert proxy.counted("answered_here") == 3
+    proxy.counts("answered_here", 3)
 
 
 def test_request_that_answers_early_never_reads_the_body_as_a_request(start, origin):
@@ -169,7 +169,7 @@ def test_an_error_in_request_is_a_500_and_nothing_passes(start, origin, lua):
     client.send(get("X-Go: 1"))
     is_page(client.response(), 500)
     assert origin.untouched()
-    assert proxy.counted("hook_errors") == 1
+    proxy.counts("hook_errors", 1)
     # A returned value has no line; everything else has.
     proxy.logged(r"\brequest hook failed: \S" if lua.startswith("return") else
                  r"request.*policy\.lua:\d+")
@@ -202,7 +202,7 @@ def test_a_hook_that_may_refuse_fails_closed(start, origin, hook, head, lua):
     client.send(head)
     is_page(client.response(), 500)
     assert origin.untouched()
-    assert proxy.counted("hook_errors") == 1
+    proxy.counts("hook_errors", 1)
     assert proxy.workers() == before
     proxy.logged(rf"\b{hook}\b")
 
@@ -464,7 +464,7 @@ def test_log_that_errs_costs_nothing_but_a_line(start, origin):
     client = proxy.client()
     passes(client, origin, get())
     proxy.logged("on purpose")
-    assert proxy.counted("hook_errors") == 1
+    proxy.counts("hook_errors", 1)
 
 
 def test_print_goes_to_the_log_with_hook_and_request(start, origin):

@@ -138,8 +138,8 @@ def test_many_requests_share_their_connections(start, sink):
     proxy = start(POLICY, upstream=sink.text, lasting=True)
     body = curl(*[f"{proxy.url}/{n}" for n in range(50)])
     assert body.count(b"Hello from the origin.") == 50
-    assert proxy.counted("accepted") == 1
-    assert proxy.counted("upstream_connects") == 1
+    proxy.counts("accepted", 1)
+    proxy.counts("upstream_connects", 1)
 
 
 def test_curl_may_speak_http_1_0(start, sink):

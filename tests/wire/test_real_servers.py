@@ -48,9 +48,9 @@ def through(start, site):
 
 def test_keep_alive(through):
     assert curl(*[f"{through.url}/hello.html?{n}" for n in range(100)]) == b"hello\n" * 100
-    assert through.counted("accepted") == 1
-    assert through.counted("upstream_connects") == 1
-    assert through.counted("upstream_reused") == 99
+    through.counts("accepted", 1)
+    through.counts("upstream_connects", 1)
+    through.counts("upstream_reused", 99)
 
 
 def test_a_large_file_is_whole(through, site):

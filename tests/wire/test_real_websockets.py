@@ -107,7 +107,7 @@ def test_fifty_tunnels_at_once(start, server):
         await asyncio.gather(*(one(n) for n in range(50)))
 
     asyncio.run(play())
-    assert proxy.counted("upgrades_websocket") == 50
+    proxy.counts("upgrades_websocket", 50)
 
 
 def test_a_server_that_refuses(start, origin):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import Proxy, free_port
+from harness import Proxy, free_port, is_sanitized
 from peers import Origin, connect
 from scenes import OK, exchange, get
 from test_upgrade import offer, switching
@@ -310,7 +310,8 @@ def test_old_policies_are_freed(running, origin):
     for n in range(60):
         proxy.write(version(n))
         assert "reloaded" in proxy.reload()
-    assert proxy.worker_rss() - before < 4 << 20
+    # Under a sanitizer what was freed stays resident for a while.
+    assert proxy.worker_rss() - before < (64 << 20 if is_sanitized() else 2 << 20)
 
 
 def test_without_a_policy_there_is_nothing_to_reload(tmp_path, origin):

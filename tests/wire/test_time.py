@@ -48,7 +48,8 @@ def asked(client, origin, head=None):
 
 
 def test_header_bounds_the_head_as_a_whole(start, origin):
-    client = start(times(header=0.4)).client()
+    proxy = start(times(header=0.4))
+    client = proxy.client()
     with Span(0.4):
         client.send("GET / HTTP/1.1\r\nHost: a\r\n")
         answer = client.response()
@@ -56,6 +57,7 @@ def test_header_bounds_the_head_as_a_whole(start, origin):
     assert answer.closes()
     client.at_end()
     assert origin.untouched()
+    proxy.counts("timeouts_header", 1)
 
 
 def test_header_is_not_restarted_by_a_byte(start):
@@ -78,10 +80,12 @@ def test_header_runs_again_for_a_second_head(start, origin):
 
 
 def test_idle_ends_a_connection_between_requests_without_a_word(start, origin):
-    client = start(times(idle=0.3)).client()
+    proxy = start(times(idle=0.3))
+    client = proxy.client()
     exchange(client, origin)
     with Span(0.3):
         client.at_end()
+    proxy.counts("timeouts_idle", 1)
 
 
 def test_idle_ends_a_connection_that_never_asked(start):
@@ -91,7 +95,8 @@ def test_idle_ends_a_connection_that_never_asked(start):
 
 
 def test_body_bounds_the_silence_of_a_client(start, origin):
-    client = start(times(body=0.3)).client()
+    proxy = start(times(body=0.3))
+    client = proxy.client()
     client.send(post("Content-Length: 10"), "half")
     wire = origin.accept()
     wire.request_head()
@@ -100,6 +105,7 @@ def test_body_bounds_the_silence_of_a_client(start, origin):
     is_page(answer, 408)
     client.at_end()
     wire.ending()
+    proxy.counts("timeouts_body", 1)
 
 
 def test_body_is_restarted_by_progress(start, origin):
@@ -143,17 +149,20 @@ def deaf():
 
 
 def test_connect_bounds_the_way_to_the_origin(start, deaf):
-    client = start(times(connect=0.4), upstream=deaf.origin.text).client()
+    proxy = start(times(connect=0.4), upstream=deaf.origin.text)
+    client = proxy.client()
     with Span(0.4):
         client.send(get())
         answer = client.response()
     is_page(answer, 522)
     assert not answer.closes()
+    proxy.counts("timeouts_connect", 1)
 
 
 def test_send_bounds_an_origin_that_takes_no_bytes(start):
     origin = Origin(receive_buffer=4096)
-    client = start(times(send=0.5), upstream=origin.text).client()
+    proxy = start(times(send=0.5), upstream=origin.text)
+    client = proxy.client()
     client.send(post(f"Content-Length: {2**40}"))
     wire = origin.accept()
     wire.request_head()
@@ -166,10 +175,12 @@ def test_send_bounds_an_origin_that_takes_no_bytes(start):
     assert answer.closes()
     wire.ending()
     origin.close()
+    proxy.counts("timeouts_send", 1)
 
 
 def test_response_bounds_the_wait_for_the_answer(start, origin):
-    client = start(times(response=0.4)).client()
+    proxy = start(times(response=0.4))
+    client = proxy.client()
     wire = asked(client, origin)
     with Span(0.4):
         answer = client.response()
@@ -178,6 +189,7 @@ def test_response_bounds_the_wait_for_the_answer(start, origin):
     # The request was read whole: the connection is as good as before.
     assert not answer.closes()
     exchange(client, origin)
+    proxy.counts("timeouts_response", 1)
 
 
 @pytest.mark.parametrize("status", [100, 103, 104])
@@ -224,7 +236,8 @@ def test_a_102_gives_the_origin_the_time_of_processing(start, origin):
 
 
 def test_processing_bounds_the_wait_after_a_102(start, origin):
-    client = start(times(response=5, processing=0.4)).client()
+    proxy = start(times(response=5, processing=0.4))
+    client = proxy.client()
     wire = asked(client, origin)
     wire.send(PROCESSING)
     client.interim(102)
@@ -232,6 +245,7 @@ def test_processing_bounds_the_wait_after_a_102(start, origin):
         answer = client.response()
     is_page(answer, 522)
     wire.ending()
+    proxy.counts("timeouts_processing", 1)
 
 
 def test_each_further_102_restarts_processing(start, origin):
@@ -257,7 +271,8 @@ def test_the_strict_reading_lets_only_the_first_102_count(start, origin):
 
 
 def test_exchange_is_the_ceiling_that_no_102_lifts(start, origin):
-    client = start(times(response=5, processing=5, exchange=0.7)).client()
+    proxy = start(times(response=5, processing=5, exchange=0.7))
+    client = proxy.client()
     with Span(0.7):
         wire = asked(client, origin)
         for _ in range(4):
@@ -267,10 +282,12 @@ def test_exchange_is_the_ceiling_that_no_102_lifts(start, origin):
         answer = client.response()
     is_page(answer, 524)
     wire.ending()
+    proxy.counts("timeouts_exchange", 1)
 
 
 def test_stall_cuts_a_response_of_known_length(start, origin):
-    client = start(times(stall=0.4)).client()
+    proxy = start(times(stall=0.4))
+    client = proxy.client()
     wire = asked(client, origin)
     wire.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
     client.response_head()
@@ -279,6 +296,7 @@ def test_stall_cuts_a_response_of_known_length(start, origin):
         client.ending()
     assert not client.held
     wire.ending()
+    proxy.counts("timeouts_stall", 1)
 
 
 def test_stall_cuts_a_chunked_response_without_a_last_chunk(start, origin):
@@ -304,17 +322,20 @@ def test_stall_is_restarted_by_progress(start, origin):
 
 
 def test_half_close_bounds_an_exchange_whose_client_stopped_sending(start, origin):
-    client = start(times(half_close=0.4)).client()
+    proxy = start(times(half_close=0.4))
+    client = proxy.client()
     wire = asked(client, origin)
     with Span(0.4):
         client.half_close()
         assert wire.ending() in ("close", "reset")
     client.ending()
     assert not client.held
+    proxy.counts("timeouts_half_close", 1)
 
 
 def test_tunnel_bounds_the_silence_of_a_tunnel(start, origin):
-    client = start(times(tunnel=0.5)).client()
+    proxy = start(times(tunnel=0.5))
+    client = proxy.client()
     client.send(offer())
     wire = origin.accept()
     wire.request()
@@ -327,6 +348,7 @@ def test_tunnel_bounds_the_silence_of_a_tunnel(start, origin):
     with Span(0.5):
         client.ending()
     wire.ending()
+    proxy.counts("timeouts_tunnel", 1)
 
 
 def test_hook_bounds_a_waiting_hook(start, origin):
@@ -338,6 +360,7 @@ def test_hook_bounds_a_waiting_hook(start, origin):
     is_page(answer, 500)
     assert origin.untouched()
     proxy.logged(r"request.*hook|hook.*request")
+    proxy.counts("timeouts_hook", 1)
 
 
 def test_an_expectation_without_any_answer_ends_too(start, origin):
