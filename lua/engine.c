@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/sys.h"
+#include "commands.h"
 #include "config.h"
 #include "hooks.h"
 #include "require.h"
@@ -97,14 +98,14 @@ static int fill(lua_State *L)
     return 0;
 }
 
-static struct engine *open_engine(const struct settings *settings)
+struct engine *engine_open(const struct limits *limits)
 {
     struct engine *e = sys_calloc(1, sizeof *e);
 
     if (e == NULL)
         return NULL;
     list_init(&e->idle);
-    e->budget.max = settings->limits.policy_memory;
+    e->budget.max = limits->policy_memory;
     e->budget.seconds = LOAD_SECONDS;
     e->budget.rule = "the most that loading may take";
     e->L = lua_newstate(budget_allocate, &e->budget);
@@ -245,7 +246,7 @@ static bool read_policy(const char *path, struct settings *settings, struct buf 
         complain(&l, bundle.gathered->end == 0 ? "not enough memory" : why);
         return false;
     }
-    struct engine *e = open_engine(settings);
+    struct engine *e = engine_open(&settings->limits);
     if (e == NULL) {
         complain(&l, "not enough memory");
         return false;
@@ -288,7 +289,7 @@ static struct policy *load_policy(struct slice bytes, const struct settings *set
         complain(&l, "the policy's bundle is damaged");
         return NULL;
     }
-    struct engine *e = open_engine(settings);
+    struct engine *e = engine_open(&settings->limits);
     if (e == NULL) {
         complain(&l, "not enough memory");
         return NULL;
@@ -308,4 +309,7 @@ static struct policy *load_policy(struct slice bytes, const struct settings *set
 const struct policy_engine policy_engine = {
     .read = read_policy,
     .load = load_policy,
+    .try = commands_try,
+    .test = commands_test,
+    .types = commands_types,
 };

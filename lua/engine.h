@@ -29,8 +29,13 @@ struct engine {
     struct list idle;                /* tasks to use again */
     size_t idle_count;
     size_t waiting;  /* tasks that wait */
+    bool hurries;    /* interim.sleep takes no time: in the offline tools */
+    double skipped;  /* seconds that were not slept */
     char where[160]; /* what engine_where returned last */
 };
+
+/* A state with everything a script finds, and under the caps of loading. NULL: no memory. */
+struct engine *engine_open(const struct limits *limits);
 
 struct engine *engine_of(lua_State *L);
 

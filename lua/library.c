@@ -51,13 +51,13 @@ static int write_log(lua_State *L)
 
 static int get_now(lua_State *L)
 {
-    lua_pushnumber(L, sys_realtime());
+    lua_pushnumber(L, sys_realtime() + engine_of(L)->skipped);
     return 1;
 }
 
 static int get_monotonic(lua_State *L)
 {
-    lua_pushnumber(L, sys_monotonic());
+    lua_pushnumber(L, sys_monotonic() + engine_of(L)->skipped);
     return 1;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "require.h"
 
+#include "embedded.h"
 #include "engine.h"
 
 #include <lauxlib.h>
@@ -70,6 +71,23 @@ static void gather(lua_State *L, struct bundle *b, struct slice name)
                lua_tostring(L, 1), path);
 }
 
+/* Its own modules come first: no file beside a policy stands in for one. */
+static bool run_embedded(lua_State *L, struct slice name)
+{
+    char chunk[PATH_LENGTH];
+
+    for (const struct embedded *m = embedded; m->name != NULL; m++) {
+        if (!slice_equals(slice_of_string(m->name), name))
+            continue;
+        snprintf(chunk, sizeof chunk, "=%s", m->name);
+        if (luaL_loadbufferx(L, (const char *)m->text, m->len, chunk, "t") != 0)
+            lua_error(L);
+        lua_call(L, 0, 1);
+        return true;
+    }
+    return false;
+}
+
 static void load_module(lua_State *L, struct slice name)
 {
     struct bundle *b = engine_of(L)->bundle;
@@ -82,6 +100,8 @@ static void load_module(lua_State *L, struct slice name)
                    lua_tostring(L, 1));
     if (!is_module_name(name))
         luaL_error(L, "'%s' is not the name of a module", lua_tostring(L, 1));
+    if (run_embedded(L, name))
+        return;
     if (!bundle_find(b, name, &source)) {
         if (b->gathered == NULL)
             luaL_error(L, "module '%s' is not in the bundle", lua_tostring(L, 1));
@@ -139,6 +159,15 @@ void require_install(lua_State *L)
     }
     lua_pushcclosure(L, lua_require, 1);
     lua_setglobal(L, "require");
+}
+
+void require_provide(lua_State *L, const char *name)
+{
+    lua_getglobal(L, "require");
+    lua_getupvalue(L, -1, 1);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 3);
 }
 
 void require_policy(lua_State *L)

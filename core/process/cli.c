@@ -14,11 +14,17 @@ const char cli_help[] =
     "  interim [run] POLICY [--workers N] [--log-level LEVEL]\n"
     "  interim --listen ADDRESS --upstream ADDRESS [--workers N] [--log-level LEVEL]\n"
     "  interim check POLICY\n"
+    "  interim try POLICY METHOD PATH [-H FIELD]... [--json]\n"
+    "  interim test [FILE]... [--json | --tap]\n"
+    "  interim types [--output FILE]\n"
     "\n"
     "Commands:\n"
     "  run POLICY     run in the foreground under a policy file; `run` may be left out\n"
     "  check POLICY   load and check a policy file, then exit: 0 if it is good, 1 with the errors\n"
-    "  help           this text\n"
+    "  try POLICY     ask a policy's hooks about one request, and print what each decides\n"
+    "  test           run the policy tests in FILEs, or in all *_test.lua below this folder\n"
+    "  types          print what a Lua language server needs to know to check policies\n"
+    "  help           this text; try, test and types have a --help of their own\n"
     "\n"
     "Options:\n"
     "  --listen ADDRESS     without a policy: accept clients here; may be given several times\n"
@@ -41,9 +47,10 @@ const char cli_help[] =
     "  interim --listen 127.0.0.1:8080 --upstream 127.0.0.1:9000\n"
     "  interim check policy.lua && interim policy.lua\n"
     "  interim run policy.lua --workers 2 --log-level debug\n"
+    "  interim try policy.lua PUT /up -H 'Expect: 100-continue' -H 'Content-Length: 10'\n"
     "\n"
-    "Exit status: 0 after a stop that was asked for, 1 when starting or checking failed, 2 when\n"
-    "the command line was wrong.\n";
+    "Exit status: 0 after a stop that was asked for, 1 when starting, checking or a test failed, 2\n"
+    "when the command line was wrong.\n";
 
 /* How many single-letter changes lie between two words; words of 32 letters or more are far. */
 static size_t distance(const char *a, const char *b)
@@ -169,10 +176,28 @@ static bool take_option(struct cli *cli, int argc, char *const argv[], int *i, c
     return refuse_word(message, "option", arg, known);
 }
 
+/* A tool reads all words behind its name by itself. */
+static bool take_tool(struct cli *cli, int argc, char *const argv[])
+{
+    static const struct {
+        const char *name;
+        enum cli_command command;
+    } tools[] = {{"try", CLI_TRY}, {"test", CLI_TEST}, {"types", CLI_TYPES}};
+    for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof tools[0]; i++) {
+        if (strcmp(argv[1], tools[i].name) != 0)
+            continue;
+        cli->command = tools[i].command;
+        cli->tool_argc = argc - 2;
+        cli->tool_argv = argv + 2;
+        return true;
+    }
+    return false;
+}
+
 /* The words that are no options: a command and a policy, or a policy alone. */
 static bool read_words(struct cli *cli, const char *const *words, size_t count, char *message)
 {
-    static const char *const commands[] = {"run", "check", "help", NULL};
+    static const char *const commands[] = {"run", "check", "try", "test", "types", "help", NULL};
     if (count == 0)
         return true;
     const char *first = words[0];
@@ -192,6 +217,9 @@ static bool read_words(struct cli *cli, const char *const *words, size_t count, 
         count--;
     } else if (strpbrk(first, "./") == NULL) {
         /* A file whose name looks like a command can be given as ./name. */
+        for (const char *const *name = commands; *name != NULL; name++)
+            if (strcmp(first, *name) == 0)
+                return refuse(message, "try, test and types come first, before any option");
         return refuse_word(message, "command", first, commands);
     }
     if (count > 1) {
@@ -230,6 +258,8 @@ bool cli_parse(struct cli *out, int argc, char *const argv[], char message[CLI_M
     size_t count = 0;
     bool options = true;
     *out = (struct cli){.command = CLI_RUN, .log_level = LOG_INFO};
+    if (take_tool(out, argc, argv))
+        return true;
     for (int i = 1; i < argc; i++) {
         if (options && strcmp(argv[i], "--") == 0) {
             options = false;

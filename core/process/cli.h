@@ -9,7 +9,15 @@
 #include "base/log.h"
 #include "proxy/settings.h"
 
-enum cli_command { CLI_RUN, CLI_CHECK, CLI_VERSION, CLI_HELP };
+enum cli_command {
+    CLI_RUN,
+    CLI_CHECK,
+    CLI_TRY,
+    CLI_TEST,
+    CLI_TYPES,
+    CLI_VERSION,
+    CLI_HELP
+};
 
 /* All strings borrow from argv. */
 struct cli {
@@ -21,6 +29,8 @@ struct cli {
     size_t upstream_count;
     unsigned workers; /* 0: what the policy says */
     enum log_level log_level;
+    int tool_argc; /* CLI_TRY, CLI_TEST, CLI_TYPES: the words behind it, for the engine to read */
+    char *const *tool_argv;
 };
 
 #define CLI_WORKERS_MAX 256

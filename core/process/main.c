@@ -5,6 +5,7 @@
 #include "process/check.h"
 #include "process/cli.h"
 #include "process/supervisor.h"
+#include "proxy/engine.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,6 +49,12 @@ int main(int argc, char *argv[])
         return printed();
     case CLI_CHECK:
         return check_run(&cli);
+    case CLI_TRY:
+        return policy_engine.try(cli.tool_argc, cli.tool_argv);
+    case CLI_TEST:
+        return policy_engine.test(cli.tool_argc, cli.tool_argv);
+    case CLI_TYPES:
+        return policy_engine.types(cli.tool_argc, cli.tool_argv);
     case CLI_RUN:
         break;
     }

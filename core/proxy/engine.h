@@ -29,6 +29,14 @@ struct policy_engine {
      */
     struct policy *(*load)(struct slice bundle, const struct settings *settings,
                            struct ev_loop *loop, struct buf *errors);
+    /*
+     * The tools that know the language of policies: `interim try`, `interim test` and
+     * `interim types`. Each is given the words behind its name, prints what there is to say and
+     * returns the exit status: 0, 1, or 2 when the words make no sense.
+     */
+    int (*try)(int argc, char *const argv[]);
+    int (*test)(int argc, char *const argv[]);
+    int (*types)(int argc, char *const argv[]);
 };
 
 extern const struct policy_engine policy_engine;
