@@ -306,6 +306,16 @@ static void count_timeout(struct client *c)
         c->proxy->stats->timeouts_idle++;
 }
 
+/* The last bytes of an answer are on their way as long as the peer takes some. */
+static bool still_flushing(struct client *c)
+{
+    double left = c->conn.last_write + settings_of(c)->timeouts.stall - c->proxy->net.now;
+
+    if (left > 0.001)
+        deadline_set(&c->deadline, left);
+    return left > 0.001;
+}
+
 static void on_deadline(struct deadline *d, void *owner)
 {
     struct client *c = owner;
@@ -313,6 +323,8 @@ static void on_deadline(struct deadline *d, void *owner)
     (void)d;
 
     assert(c->magic == CLIENT_MAGIC);
+    if (c->step == CLIENT_FLUSH && still_flushing(c))
+        return;
     if (c->step != CLIENT_HEAD || !c->head_begun) {
         count_timeout(c);
         close_now(c);

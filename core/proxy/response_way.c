@@ -66,13 +66,25 @@ void exchange_interim(struct exchange *x, size_t bytes)
 
 /* ---- upgrade ---- */
 
+static void finish_tunnel(struct exchange *x)
+{
+    x->result.tunnel_in = x->tunnel.relay[0].bytes;
+    x->result.tunnel_out = x->tunnel.relay[1].bytes;
+    x->proxy->stats->tunnels--;
+    exchange_finish(x, OUTCOME_UPSTREAM);
+}
+
+void exchange_close_tunnel(struct exchange *x, const char *why)
+{
+    tunnel_close(&x->tunnel);
+    x->result.error = why;
+    finish_tunnel(x);
+}
+
 static void on_tunnel_over(struct tunnel *t, enum tunnel_end end)
 {
     struct exchange *x = t->owner;
 
-    x->result.tunnel_in = t->relay[0].bytes;
-    x->result.tunnel_out = t->relay[1].bytes;
-    x->proxy->stats->tunnels--;
     if (end == TUNNEL_IDLE) {
         x->result.error = "the tunnel was idle for too long";
         x->proxy->stats->timeouts_tunnel++;
@@ -80,7 +92,7 @@ static void on_tunnel_over(struct tunnel *t, enum tunnel_end end)
     } else if (end == TUNNEL_RESET) {
         x->result.error = "one side of the tunnel was reset";
     }
-    exchange_finish(x, OUTCOME_UPSTREAM);
+    finish_tunnel(x);
 }
 
 static void begin_tunnel(struct exchange *x, struct slice protocol)
@@ -142,8 +154,10 @@ void exchange_final(struct exchange *x)
     exchange_wait_origin(x, WAIT_NOTHING);
     deadline_clear(&x->ceiling);
     deadline_clear(&x->silence);
-    /* An early answer: the client may be waiting for it and send nothing more. */
+    /* An early answer: the client may be waiting for it and send nothing more, the origin may have
+     * said all it has to say and read nothing more. */
     deadline_clear(&x->body_clock);
+    deadline_clear(&x->send_clock);
     x->view.response = &x->origin.response;
     x->response_step = RESPONSE_STEP_FINAL;
     exchange_run(x);

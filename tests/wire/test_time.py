@@ -178,6 +178,22 @@ def test_send_bounds_an_origin_that_takes_no_bytes(start):
     proxy.counts("timeouts_send", 1)
 
 
+def test_send_does_not_run_once_the_answer_has_begun(start):
+    origin = Origin(receive_buffer=4096)
+    client = start(times(send=0.4), upstream=origin.text).client()
+    client.send(post(f"Content-Length: {2**40}"))
+    wire = origin.accept()
+    wire.request_head()
+    client.send_until_blocked(b"x" * 65536, quiet=0.2)
+    wire.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+    assert client.response_head().status == 200
+    for _ in range(10):
+        wire.send("x")
+        assert client.exactly(1) == b"x"
+        time.sleep(0.1)
+    origin.close()
+
+
 def test_response_bounds_the_wait_for_the_answer(start, origin):
     proxy = start(times(response=0.4))
     client = proxy.client()
@@ -319,6 +335,25 @@ def test_stall_is_restarted_by_progress(start, origin):
         wire.send("x")
         time.sleep(0.1)
     assert client.response().body == b"x" * 10
+
+
+def test_stall_is_restarted_by_a_slow_reader_of_an_answer_of_the_proxy(start):
+    policy = "request = function() return { status = 200, body = ('x'):rep(8e6) } end,"
+    client = start(times(stall=0.5) + policy).client(receive_buffer=65536)
+    client.send(get())
+    assert client.response_head().get("content-length") == "8000000"
+    for _ in range(20):
+        assert client.exactly(400000) == b"x" * 400000
+        time.sleep(0.1)
+
+
+def test_stall_ends_a_connection_that_does_not_take_the_last_of_its_answer(start):
+    policy = "request = function() return { status = 200, body = ('x'):rep(8e6) } end,"
+    proxy = start(times(stall=0.4) + policy)
+    client = proxy.client(receive_buffer=4096)
+    with Span(0.4):
+        client.send(get())
+        proxy.wait_stats(lambda s: s["open"] == 0)
 
 
 def test_half_close_bounds_an_exchange_whose_client_stopped_sending(start, origin):
