@@ -5,6 +5,7 @@
 #include "task.h"
 
 #include "base/sys.h"
+#include "proxy/pulse.h"
 
 #include <assert.h>
 #include <lauxlib.h>
@@ -59,9 +60,11 @@ enum task_end task_run(struct task *t, int arguments)
         e->waiting--;
     }
     e->task = t;
+    pulse_enter_hook(t->call->hook, t->call->view->id);
     budget_begin(t->L);
     int status = lua_resume(t->L, arguments);
     budget_end(t->L);
+    pulse_leave();
     e->task = NULL;
 
     if (status == LUA_YIELD) {

@@ -100,6 +100,11 @@ void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
     conn_read_on(origin);
 }
 
+void tunnel_close(struct tunnel *t)
+{
+    close_both(t, false);
+}
+
 void tunnel_abort(struct tunnel *t)
 {
     close_both(t, true);

@@ -35,7 +35,8 @@ void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
                  struct slice early_client, struct slice early_origin, double patience,
                  void (*over)(struct tunnel *t, enum tunnel_end end), void *owner);
 
-/* Closes both sides without a call to `over`. */
+/* Each closes both sides without a call to `over`; an abort resets them. */
+void tunnel_close(struct tunnel *t);
 void tunnel_abort(struct tunnel *t);
 
 #endif

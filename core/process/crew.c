@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #define CREW_BACKOFF_FIRST 0.1
 #define CREW_BACKOFF_MAX   5.0
@@ -27,7 +28,7 @@ static void settle(struct stats *s)
 {
     s->closed += s->open;
     s->aborted += s->active;
-    s->open = s->active = s->tunnels = s->upstream_open = 0;
+    s->open = s->active = s->tunnels = s->upstream_open = s->generations = 0;
 }
 
 static double backoff(unsigned failures)
@@ -143,6 +144,9 @@ static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
     struct crew *crew = worker->crew;
     char ending[CHILD_ENDING_MAX];
     (void)events;
+    worker->stopped = WIFSTOPPED(child->rstatus);
+    if (worker->stopped || WIFCONTINUED(child->rstatus))
+        return;
     ev_child_stop(loop, child);
     /* Its last words may still wait. */
     read_control(worker);
@@ -179,6 +183,7 @@ static void run_child(struct crew_worker *worker, int control)
         .ports = current->ports,
         .control = control,
         .stats = &crew->slots[worker->number - 1].stats,
+        .pulse = &crew->slots[worker->number - 1].pulse,
         .log_level = crew->log_level,
     };
     worker_run(&start);
@@ -211,7 +216,7 @@ static void spawn(struct crew_worker *worker)
     struct crew *crew = worker->crew;
     assert(worker->state == CREW_EMPTY || worker->state == CREW_WAITING);
     worker->why[0] = '\0';
-    worker->asked = false;
+    worker->asked = worker->stopped = false;
     worker->control = fork_worker(worker);
     worker->forked = ev_now(crew->loop);
     if (worker->control < 0) {
@@ -229,7 +234,7 @@ static void spawn(struct crew_worker *worker)
     worker->state = CREW_STARTING;
     ev_io_set(&worker->io, worker->control, EV_READ);
     ev_io_start(crew->loop, &worker->io);
-    ev_child_set(&worker->child, worker->pid, 0);
+    ev_child_set(&worker->child, worker->pid, 1); /* 1: tells of stops, too */
     ev_child_start(crew->loop, &worker->child);
     set_timer(worker, CREW_START_SECONDS);
 }

@@ -32,15 +32,17 @@ struct crew_worker {
     unsigned failures; /* deaths in a row, each soon after its fork */
     double forked;     /* when, by ev_now */
     bool asked;        /* an answer to the message of the reload under way is due: see reload */
+    bool stopped;      /* by a signal such as SIGSTOP */
     char why[512];     /* what it said before it gave up */
     struct ev_io io;
     struct ev_child child;
     struct ev_timer timer; /* back-off, start limit or end limit, as the state has it */
 };
 
-/* Counters of one worker, on cache lines of their own. */
+/* What one worker writes and the parent reads, on cache lines of their own. */
 struct crew_slot {
     _Alignas(64) struct stats stats;
+    struct pulse pulse;
 };
 
 /* What workers are forked with: the generation in use. */

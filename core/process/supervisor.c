@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "process/crew.h"
 #include "process/harden.h"
+#include "process/heartbeat.h"
 #include "process/reload.h"
 
 #include <ev.h>
@@ -27,6 +28,7 @@ struct supervisor {
     int status;
     struct crew_generation current;
     struct crew crew;
+    struct heartbeat heartbeat;
     struct reload reload;
     struct loader loader;
     struct ev_signal signals[SUPERVISOR_SIGNALS];
@@ -252,6 +254,7 @@ static void clean_up(struct supervisor *s)
     sigprocmask(SIG_SETMASK, &all, NULL);
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++)
         ev_signal_stop(s->loop, &s->signals[i]);
+    heartbeat_stop(&s->heartbeat);
     ports_close_except(&s->current.ports, NULL);
     config_close(&s->current.config);
     ev_loop_destroy(s->loop);
@@ -271,6 +274,7 @@ int supervisor_run(const struct cli *cli)
         log_error("no memory for the workers' counters; exiting");
         return EXIT_FAILURE;
     }
+    heartbeat_start(&s.heartbeat, &s.crew);
     reload_init(&s.reload, s.loop, cli, &s.crew, &s.current);
     loader_init(&s.loader, s.loop, cli, on_loaded, &s);
     watch_signals(&s);

@@ -74,8 +74,10 @@ static struct generation *generation_load(struct worker *w, uint64_t number, str
         return g;
     struct buf errors;
     buf_init(&errors, WORKER_ERRORS_MAX);
+    pulse_enter_loading();
     g->policy =
         policy_engine.load(config_bundle(&config), config_settings(&config), w->loop, &errors);
+    pulse_leave();
     if (g->policy == NULL) {
         struct slice text = buf_slice(&errors);
         if (slice_ends(text, SLICE("\n")))
@@ -305,6 +307,7 @@ static void set_up(struct worker *w)
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOTIMERFD);
     if (w->loop == NULL)
         refuse_to_start(start, "cannot make an event loop");
+    pulse_start(start->pulse, w->loop);
     w->proxy = proxy_new(w->loop, start->stats, STDOUT_FILENO, start->number);
     if (w->proxy == NULL)
         refuse_to_start(start, "out of memory");

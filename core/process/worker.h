@@ -7,6 +7,7 @@
 
 #include "process/config.h"
 #include "process/ports.h"
+#include "proxy/pulse.h"
 #include "proxy/stats.h"
 
 /* What a worker starts with. All of it is the worker's own copy, to close. */
@@ -17,6 +18,7 @@ struct worker_start {
     struct ports ports;
     int control;
     struct stats *stats;
+    struct pulse *pulse;
     enum log_level log_level;
 };
 

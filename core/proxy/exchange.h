@@ -142,6 +142,9 @@ void exchange_origin_broken(struct exchange *x, enum trouble trouble, const char
 
 /* ---- from the worker ---- */
 
+/* Its response step is TUNNEL: closes both sides. */
+void exchange_close_tunnel(struct exchange *x, const char *why);
+
 /* It is over and only its log hook waits: no longer. */
 void exchange_abandon(struct exchange *x);
 

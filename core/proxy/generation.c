@@ -18,6 +18,8 @@ static void reap_generation(struct doom *d)
     void *arg = g->arg;
 
     close_upstreams(g);
+    list_remove(&g->node);
+    g->stats->generations--;
     if (g->policy != NULL)
         g->policy->ops->free(g->policy);
     sys_free(g);
@@ -33,7 +35,9 @@ struct generation *generation_new(struct net *net, const struct settings *settin
 
     if (g == NULL)
         return NULL;
+    list_init(&g->node);
     g->net = net;
+    g->stats = stats;
     g->settings = settings;
     g->policy = policy;
     g->number = number;
@@ -50,6 +54,7 @@ struct generation *generation_new(struct net *net, const struct settings *settin
             return NULL;
         }
     }
+    stats->generations++;
     return g;
 }
 

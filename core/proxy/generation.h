@@ -12,7 +12,9 @@
 
 struct generation {
     struct doom doom;
+    struct list node; /* in proxy.generations */
     struct net *net;
+    struct stats *stats;
     const struct settings *settings;
     struct policy *policy; /* NULL: none */
     uint64_t number;

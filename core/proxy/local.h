@@ -13,6 +13,7 @@ struct proxy {
     struct stats *stats;
     struct access access;
     struct generation *current;
+    struct list generations; /* alive, the oldest first */
     struct list listeners;
     struct list clients;
     struct list exchanges; /* under way */

@@ -55,6 +55,7 @@ struct proxy *proxy_new(struct ev_loop *loop, struct stats *stats, int access_fd
     }
     p->stats = stats;
     access_init(&p->access, &p->net, access_fd);
+    list_init(&p->generations);
     list_init(&p->listeners);
     list_init(&p->clients);
     list_init(&p->exchanges);
@@ -93,6 +94,38 @@ void proxy_free(struct proxy *p)
     sys_free(p);
 }
 
+static size_t close_tunnels(struct proxy *p, const struct generation *g)
+{
+    size_t closed = 0;
+
+    for (struct list *n = p->exchanges.next; n != &p->exchanges; n = n->next) {
+        struct exchange *x = LIST_OWNER(n, struct exchange, node);
+        if (x->generation == g && x->response_step == RESPONSE_STEP_TUNNEL) {
+            exchange_close_tunnel(x, "its policy is too old");
+            closed++;
+        }
+    }
+    return closed;
+}
+
+/* Only tunnels can hold a generation for days: everything else has a deadline. */
+static void bound_generations(struct proxy *p)
+{
+    size_t most = p->current->settings->limits.generations;
+    size_t alive = 0;
+
+    for (struct list *n = p->generations.prev; n != &p->generations; n = n->prev) {
+        const struct generation *g = LIST_OWNER(n, struct generation, node);
+        if (g->holders == 0 || ++alive <= most)
+            continue;
+        size_t closed = close_tunnels(p, g);
+        if (closed > 0)
+            log_warning("policy generation %llu is older than the newest %zu (limits.generations); "
+                        "closing its %zu tunnel%s",
+                        (unsigned long long)g->number, most, closed, closed == 1 ? "" : "s");
+    }
+}
+
 bool proxy_use(struct proxy *p, const struct settings *settings, struct policy *policy,
                uint64_t generation, void (*gone)(void *arg), void *arg)
 {
@@ -101,9 +134,11 @@ bool proxy_use(struct proxy *p, const struct settings *settings, struct policy *
 
     if (g == NULL)
         return false;
+    list_push_back(&p->generations, &g->node);
     if (p->current != NULL)
         generation_release(p->current);
     p->current = g;
+    bound_generations(p);
     return true;
 }
 

@@ -62,6 +62,7 @@
     X(upstream_failures, "origins refused, unreachable or broken")                                 \
     X(disagreements, "heads that the two readers read differently; always 0")                      \
     X(hook_errors, "hooks that failed")                                                            \
+    X(generations, "policy generations alive: the one in use, and old ones still needed")          \
     X(accept_pauses, "times accepting was paused for want of descriptors or memory")
 
 struct stats {

@@ -334,3 +334,45 @@ def test_the_counters_say_which_generation_runs(running):
     proxy.reload()
     assert proxy.stats()["generation"] == 2
     assert json.dumps(proxy.stats())
+
+
+def open_tunnel(proxy, origin):
+    client = proxy.client()
+    client.send(offer())
+    wire = origin.accept()
+    wire.request()
+    wire.send(switching())
+    client.head()
+    return client, wire
+
+
+def test_old_generations_are_counted_until_their_last_exchange_is_over(running, origin):
+    proxy = running(version("1", "workers = 1,"))
+    assert proxy.stats()["generations"] == 1
+    client, wire = open_tunnel(proxy, origin)
+    proxy.reload()
+    proxy.reload()
+    proxy.wait_stats(lambda s: s["generations"] == 2)  # the second one was used by nobody
+    client.close()
+    wire.close()
+    proxy.wait_stats(lambda s: s["generations"] == 1)
+
+
+def test_over_the_limit_of_generations_the_oldest_ones_tunnels_are_closed(running, origin):
+    proxy = running(version("1", "limits = { generations = 3 },"))
+    tunnels = []
+    for n in range(4):
+        tunnels.append(open_tunnel(proxy, origin))
+        assert "reloaded" in proxy.reload()
+    # Five generations: the two that the first two tunnels hold are too old.
+    for n, generation in ((0, 1), (1, 2)):
+        client, wire = tunnels[n]
+        client.at_end()
+        wire.at_end()
+        proxy.logged(rf"policy generation {generation} is older than the newest 3 "
+                     r"\(limits.generations\); closing its 1 tunnel$")
+    for client, wire in tunnels[2:]:
+        client.send("ping")
+        assert wire.exactly(4) == b"ping"
+    assert proxy.wait_stats(lambda s: s["generations"] == 3)["tunnels"] == 2
+    assert "its policy is too old" == proxy.exchanges(1)[0]["error"]

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import socket
 import stat
@@ -177,4 +178,73 @@ def test_nothing_is_left_open_by_reloads(running):
         proxy.write("workers = 2," if n % 2 else "nonsense = 1,")
         proxy.reload()
     assert descriptors() == before
+    proxy.stop()
+
+
+def stands_still(proxy, worker, mark):
+    """The line that says so, which must come between 1 s and 1.5 s, or a bit more on a busy
+    machine."""
+    began = time.monotonic()
+    line = proxy.log.wait(rf"worker 1 \(pid {worker}\) has .*killing it", mark)[0]
+    assert time.monotonic() - began > 0.9
+    wait_replaced(proxy, worker, 1)
+    return line
+
+
+def test_a_worker_that_stands_still_in_a_hook_is_replaced_and_the_hook_named(running, origin):
+    # A compiled loop is the one thing that the budget of a hook cannot end.
+    proxy = running('jit = true, request = function(req) '
+                    'if req.path == "/loop" then while true do end end end,')
+    exchange(proxy.client(), origin)
+    (worker,) = proxy.workers()
+    stuck, mark = proxy.client(), proxy.log.mark()
+    stuck.send(get(target="/loop"))
+    line = stands_still(proxy, worker, mark)
+    assert re.search(r"stood still for 1 s in the request hook of request [0-9a-f]{16};", line)
+    stuck.ending()
+    exchange(proxy.client(), origin)
+    check_laws(proxy.wait_stats(lambda s: s["active"] == 0))
+    proxy.stop()
+
+
+def test_a_hook_that_stands_still_after_it_has_waited_is_named_too(running, origin):
+    proxy = running('jit = true, log = function() interim.sleep(0.01) while true do end end,')
+    (worker,) = proxy.workers()
+    mark = proxy.log.mark()
+    exchange(proxy.client(), origin)
+    assert "in the log hook of request" in stands_still(proxy, worker, mark)
+    proxy.stop()
+
+
+def test_a_stopped_worker_is_replaced(running, origin):
+    proxy = running()
+    (worker,) = proxy.workers()
+    mark = proxy.log.mark()
+    os.kill(worker, signal.SIGSTOP)
+    assert "has been stopped for 1 s; killing it" in stands_still(proxy, worker, mark)
+    exchange(proxy.client(), origin)
+    proxy.stop()
+
+
+def test_a_worker_that_has_nothing_to_do_is_left_alone(running):
+    proxy = running()
+    before = proxy.workers()
+    time.sleep(1.7)  # longer than one that stands still may live
+    assert proxy.workers() == before
+    proxy.stop()
+
+
+def test_hooks_within_their_budgets_are_no_standstill(running, origin):
+    """Thirty clients in one turn of the loop, each with a hook that takes nearly its 50 ms."""
+    proxy = running('request = function(req) local t = os.clock() '
+                    'while os.clock() - t < 0.04 do end return 204 end,')
+    before = proxy.workers()
+    clients = [proxy.client() for _ in range(40)]
+    os.kill(before[0], signal.SIGSTOP)
+    for client in clients:
+        client.send(get())
+    os.kill(before[0], signal.SIGCONT)
+    for client in clients:
+        assert client.response().status == 204
+    assert proxy.workers() == before
     proxy.stop()
