@@ -69,8 +69,9 @@ static bool may_read(struct client *c)
         return false;
     switch (c->step) {
     case CLIENT_HEAD:
-    case CLIENT_LINGER:
         return true;
+    case CLIENT_LINGER:
+        return c->discarded <= settings_of(c)->limits.linger_bytes;
     case CLIENT_BODY:
         return exchange_takes_body(c->exchange) || buf_len(&c->in) < HOLD_MAX;
     case CLIENT_WAIT:
@@ -212,11 +213,12 @@ static void on_ended(struct client *c)
         settle(c);
 }
 
+/* At the bound it is not closed, only read no more: the reset could still overtake the answer. */
 static void discard(struct client *c, size_t n)
 {
     c->discarded += n;
-    if (c->discarded > settings_of(c)->limits.linger_bytes)
-        close_now(c);
+    if (!may_read(c))
+        conn_read_off(&c->conn);
 }
 
 static void on_readable(struct conn *conn)

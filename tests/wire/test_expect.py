@@ -1,5 +1,7 @@
 """Expect: 100-continue (rules D): who says 100, when, and what becomes of a body never sent."""
 
+import time
+
 import pytest
 
 from scenes import CHUNKED, EXPECT, MARKER, OK, answer_with, exchange, get, is_page, post, refuses
@@ -250,6 +252,18 @@ def test_d2_a_refused_body_is_not_read_for_ever(start, origin):
         raise AssertionError("the proxy neither closed nor reset")
     except (ConnectionResetError, BrokenPipeError):
         pass
+
+
+def test_i4_a_client_that_sends_more_than_is_discarded_has_time_to_read_its_answer(start, origin):
+    # Closing at the bound would reset a client between two of its writes: curl then reports the
+    # failed write and never looks at the answer.
+    proxy = start(HOOK + "limits = { linger_bytes = 100000 }, timeouts = { linger = 0.5 },")
+    client = proxy.client()
+    client.send(upload("X-How: 413", length=2**40))
+    began = time.monotonic()
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        client.send_until_blocked(b"x" * 65536, quiet=5)
+    assert time.monotonic() - began > 0.49
 
 
 def test_d3_a_final_answer_to_a_body_never_sent_closes_both_sides(client, origin):
