@@ -171,6 +171,7 @@ static bool step_send_head(struct exchange *x)
     };
 
     if (!origin_head(&x->origin, &r)) {
+        x->close = true;
         exchange_answer_status(x, 400, "the head for the origin cannot be written");
         return GO_ON;
     }
