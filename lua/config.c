@@ -367,6 +367,21 @@ static const struct schema_rule policy_rules[] = {
     HOOK("log"),
 };
 
+#define TABLE(name, rules)                                                                         \
+    {                                                                                              \
+        name, rules, COUNT_OF(rules)                                                               \
+    }
+
+const struct config_table config_tables[] = {
+    TABLE("policy", policy_rules),
+    TABLE("timeouts", timeout_rules),
+    TABLE("limits", limit_rules),
+    TABLE("upstream", upstream_rules),
+    TABLE("upstream_timeouts", upstream_timeout_rules),
+    TABLE("via", via_rules),
+    {NULL, NULL, 0},
+};
+
 static bool has(const struct schema *s, int index, const char *key)
 {
     lua_pushstring(s->L, key);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "proxy/settings.h"
+#include "schema.h"
 
 #include <lua.h>
 
@@ -17,5 +18,14 @@
  */
 bool config_read(lua_State *L, int index, const char *file, struct settings *settings,
                  struct buf *errors);
+
+/* All rules there are, by the table that they are of: "policy", "timeouts", … up to a NULL name. */
+struct config_table {
+    const char *name;
+    const struct schema_rule *rules;
+    size_t count;
+};
+
+extern const struct config_table config_tables[];
 
 #endif
