@@ -73,7 +73,7 @@ static int refuse_option(const char *command, const char *word, const char *cons
 /* Losing what was printed, to a full disk for one, is a failure too. */
 static int printed(int status)
 {
-    if (fflush(stdout) == 0)
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return status;
     fprintf(stderr, "interim: the output cannot be written\n");
     return EXIT_FAILURE;

@@ -168,7 +168,7 @@ static int lua_ask(lua_State *L)
         lua_pushnumber(L, t->waited);
         lua_setfield(L, -2, "waited");
     }
-    if (hook == HOOK_UPGRADE)
+    if (hook == HOOK_UPGRADE && v->kind != VERDICT_ANSWER)
         set_upgrade(L, t, v);
     if (v->kind != VERDICT_ANSWER)
         return 1;

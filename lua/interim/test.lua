@@ -115,7 +115,7 @@ local trials = setmetatable({}, { __mode = "k" })
 
 local function trial_of(policy, name)
   local trial = type(policy) == "table" and trials[policy]
-  if not trial then error(("call it as policy:%s{ … }"):format(name), 3) end
+  if not trial then error(("call it as policy:%s { … }"):format(name), 4) end
   return trial
 end
 
@@ -173,22 +173,23 @@ local function ask(policy, hook, given, spec)
   return outcome(walk, hook)
 end
 
+-- In parentheses: a tail call would take the caller's place, which errors name.
 function Policy:request(request) return (ask(self, "request", request)) end
 function Policy:expect(request) return (ask(self, "expect", request)) end
 function Policy:upgrade(request) return (ask(self, "upgrade", request)) end
 
-local function trouble(policy, hook, request, t)
+local function trouble_for(hook, t)
   if type(t) ~= "table" then t = { kind = t } end
   way.check_trouble("what went wrong", t, 3)
-  return ask(policy, hook, request, { trouble = t, trouble_hook = hook })
+  return { trouble = t, trouble_hook = hook }
 end
 
 function Policy:timeout(request, t)
-  return (trouble(self, "timeout", request, t or "response"))
+  return (ask(self, "timeout", request, trouble_for("timeout", t or "response")))
 end
 
 function Policy:error(request, e)
-  return (trouble(self, "error", request, e or "refused"))
+  return (ask(self, "error", request, trouble_for("error", e or "refused")))
 end
 
 function Policy:response(request, response)

@@ -166,9 +166,9 @@ function Walk:ask(hook)
     step.headers = headers_of(verdict.fields)
     step.body = verdict.body
   end
-  if hook == "upgrade" and verdict.offers then
+  if verdict.offers then
     step.offers = list_or_nil(verdict.offers)
-    if verdict.kind ~= "failed" then step.decision = step.offers and "offer" or "ordinary" end
+    if step.decision ~= "failed" then step.decision = step.offers and "offer" or "ordinary" end
   end
   step.log = list_or_nil(lines)
   self.steps[#self.steps + 1] = step
