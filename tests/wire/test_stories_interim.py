@@ -352,23 +352,23 @@ def test_nor_with_so_many_that_they_fill_the_memory(client, origin):
 
 # The router of Cloud Foundry when Go 1.20 came: its library began to relay the 100 itself. The
 # client had two, and the log said 100 was the status of the request.
-def test_one_100_for_one_expectation_and_the_log_has_the_final_status(start, origin):
+@pytest.mark.parametrize("how,expect,interims", [("continue", "continue", []),
+                                                 ("forward", "forward-100", [100])])
+def test_one_100_for_one_expectation_and_the_log_has_the_final_status(start, origin, how, expect,
+                                                                      interims):
     proxy = start('expect = function(req) return req.headers["x-how"] end,')
-    for how, expect, interims in (("continue", "continue", []), ("forward", "forward-100", [100])):
-        proxy.begin()
-        client = proxy.client()
-        client.send(upload(f"X-How: {how}"))
-        wire = origin.accept()
-        wire.request_head()
-        wire.send(CONTINUE)
-        client.interim(100)
-        client.send("hello")
-        wire.exactly(5)
-        wire.send(answer_with(status="201 Created"))
-        assert client.response().status == 201
-        line = proxy.exchange()
-        assert (line["status"], line["expect"], line["interims"]) == (201, expect, interims)
-        origin.hang_up()
+    client = proxy.client()
+    client.send(upload(f"X-How: {how}"))
+    wire = origin.accept()
+    wire.request_head()
+    wire.send(CONTINUE)
+    client.interim(100)
+    client.send("hello")
+    wire.exactly(5)
+    wire.send(answer_with(status="201 Created"))
+    assert client.response().status == 201
+    line = proxy.exchange()
+    assert (line["status"], line["expect"], line["interims"]) == (201, expect, interims)
 
 
 # gun, the Erlang client, CVE-2026-43974: it took a 101 that it had not asked for, and gave the
