@@ -168,11 +168,14 @@ void budget_spend(lua_State *L, unsigned steps)
 
 void budget_check(lua_State *L)
 {
-    const struct budget *b = budget_of(L);
+    struct budget *b = budget_of(L);
 
     if (!b->running)
         return;
     check_stack(L, b);
+    /* At the end of Lua's stack the count hook has no room to run, and so never looks itself. */
+    if (!budget_is_over(b))
+        look(b);
     if (budget_is_over(b))
         stop(L, b, 1);
 }
