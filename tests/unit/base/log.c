@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <regex.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -114,6 +115,24 @@ static void a_long_line_of_escapes_still_fits(void **state)
     assert_matches(caught(), "a speaker with a name [a-z ]+: (\\\\x0a)+\\.\\.\\.\n$");
 }
 
+static void take_line(enum log_level level, const char *text, void *arg)
+{
+    snprintf(arg, 100, "%d %s", (int)level, text);
+}
+
+static void diverted_lines_go_elsewhere_escaped_and_of_every_level(void **state)
+{
+    (void)state;
+    char line[100];
+    log_open("parent", LOG_ERROR);
+    log_divert(take_line, line);
+    log_debug("a\n%d", 7);
+    assert_string_equal(line, "0 a\\x0a7");
+    log_divert(NULL, NULL);
+    log_error("kept");
+    assert_matches(caught(), "^[^ ]+ error parent: kept\n$");
+}
+
 static void errno_survives(void **state)
 {
     (void)state;
@@ -134,6 +153,7 @@ int main(void)
         LOG_TEST(no_byte_can_forge_a_line),
         LOG_TEST(a_long_line_is_cut_and_shows_it),
         LOG_TEST(a_long_line_of_escapes_still_fits),
+        LOG_TEST(diverted_lines_go_elsewhere_escaped_and_of_every_level),
         LOG_TEST(errno_survives),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -140,6 +140,24 @@ static void workers_are_a_number_from_one(void **state)
     assert_false(parse("check", "policy.lua", "--workers", "2", NULL));
 }
 
+static void a_tool_is_given_all_words_behind_its_name(void **state)
+{
+    (void)state;
+    assert_true(parse("try", "policy.lua", "GET", "--help", NULL));
+    assert_int_equal(cli.command, CLI_TRY);
+    assert_int_equal(cli.tool_argc, 3);
+    assert_string_equal(cli.tool_argv[2], "--help");
+    assert_true(parse("test", NULL));
+    assert_int_equal(cli.command, CLI_TEST);
+    assert_int_equal(cli.tool_argc, 0);
+    assert_true(parse("types", NULL));
+    assert_int_equal(cli.command, CLI_TYPES);
+    assert_false(parse("--workers", "2", "try", "policy.lua", NULL));
+    assert_string_equal(message, "try, test and types come first, before any option");
+    assert_false(parse("tets", NULL));
+    assert_string_equal(message, "unknown command \"tets\"; did you mean \"test\"?");
+}
+
 static void an_option_at_the_end_lacks_its_value(void **state)
 {
     (void)state;
@@ -177,8 +195,9 @@ static void help_names_every_option_and_command(void **state)
 {
     (void)state;
     static const char *const words[] = {
-        "--listen", "--upstream", "--workers", "--log-level", "--version", "--help", "run",
-        "check",    "help",       "HUP",       "TERM",        "INT",       "USR1",   "stats"};
+        "--listen", "--upstream", "--workers", "--log-level", "--version", "--help",
+        "run",      "check",      "try",       "test",        "types",     "help",
+        "HUP",      "TERM",       "INT",       "USR1",        "stats"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         assert_non_null(strstr(cli_help, words[i]));
 }
@@ -208,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_misspelt_command_is_answered_with_the_nearest),
         cmocka_unit_test(a_misspelt_level_is_answered_with_the_nearest),
         cmocka_unit_test(workers_are_a_number_from_one),
+        cmocka_unit_test(a_tool_is_given_all_words_behind_its_name),
         cmocka_unit_test(an_option_at_the_end_lacks_its_value),
         cmocka_unit_test(a_second_policy_is_refused),
         cmocka_unit_test(help_and_version_win_over_the_rest),
