@@ -179,7 +179,8 @@ static void settle(struct client *c)
         gone(c);
         return;
     }
-    if (c->ended && c->step == CLIENT_WAIT)
+    /* What is held may complete the body, or not. */
+    if (c->ended && (c->step == CLIENT_WAIT || c->step == CLIENT_BODY))
         exchange_client_ended(c->exchange);
     if (may_read(c))
         conn_read_on(&c->conn);
