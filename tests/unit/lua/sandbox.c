@@ -188,6 +188,28 @@ static void nothing_holds_back_the_budgets_error(void **state)
     }
 }
 
+/* Where the stack ends there is no room to call the budget's hook; how much is left there depends
+ * on the size of the frames. */
+static void nor_does_the_end_of_the_stack(void **state)
+{
+    struct scene *s = *state;
+    for (int locals = 0; locals < 40; locals++) {
+        char source[500];
+        size_t n = (size_t)snprintf(source, sizeof source,
+                                    "limits = { hook_cpu = 0.005 }, request = function(req)\n"
+                                    "local function f()");
+        for (int i = 0; i < locals; i++)
+            n += (size_t)snprintf(source + n, sizeof source - n, " local a");
+        snprintf(source + n, sizeof source - n, " for i = 1, 1e9 do pcall(f) end end f() end");
+        scene_policy(s, "", source);
+        double began = ev_time();
+        assert_int_equal(scene_ask(s, HOOK_REQUEST)->kind, VERDICT_FAILED);
+        if (ev_time() - began > 1)
+            fail_msg("%g s with %d locals", ev_time() - began, locals);
+        scene_drop(s);
+    }
+}
+
 static void recursion_without_end_is_an_error(void **state)
 {
     static const char *const recursions[] = {
@@ -259,6 +281,7 @@ int main(void)
         TEST(what_could_leave_the_sandbox_is_absent),
         TEST(after_loading_nothing_shared_can_be_written),
         TEST(nothing_holds_back_the_budgets_error),
+        TEST(nor_does_the_end_of_the_stack),
         TEST(recursion_without_end_is_an_error),
         TEST(modules_beside_the_policy_are_found_and_replayed),
         TEST(a_module_that_fails_is_told_with_its_place),
