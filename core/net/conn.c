@@ -202,6 +202,11 @@ void conn_read_off(struct conn *c)
     update_interest(c);
 }
 
+bool conn_has_news(const struct conn *c)
+{
+    return ev_is_pending(&c->io);
+}
+
 enum io conn_read(struct conn *c, struct slice *bytes)
 {
     size_t got;

@@ -66,6 +66,9 @@ void conn_end(struct conn *c);
 void conn_read_on(struct conn *c);
 void conn_read_off(struct conn *c);
 
+/* Whether the loop has found an event on it of which the owner was not told yet. */
+bool conn_has_news(const struct conn *c);
+
 /* Reads once into the worker's buffer; *bytes live until the next read of any connection. */
 enum io conn_read(struct conn *c, struct slice *bytes);
 

@@ -71,16 +71,20 @@ void pool_close(struct pool *p)
 
 struct uplink *pool_take(struct pool *p)
 {
-    struct uplink *u;
-
-    if (list_is_empty(&p->idle))
-        return NULL;
-    u = LIST_OWNER(p->idle.next, struct uplink, node);
-    leave(u);
-    u->idle = false;
-    u->reused = true;
-    p->busy_count++;
-    return u;
+    while (!list_is_empty(&p->idle)) {
+        struct uplink *u = LIST_OWNER(p->idle.next, struct uplink, node);
+        /* In this same turn of the loop it ended, or said what no request asked for. */
+        if (conn_has_news(&u->conn)) {
+            pool_discard(u);
+            continue;
+        }
+        leave(u);
+        u->idle = false;
+        u->reused = true;
+        p->busy_count++;
+        return u;
+    }
+    return NULL;
 }
 
 struct uplink *pool_connect(struct pool *p, const struct addr *to, const struct conn_events *events,

@@ -39,7 +39,8 @@ void pool_init(struct pool *p, struct net *net, size_t max_idle, double max_age,
 /* Closes the idle ones. None may be busy: their exchanges hold what holds the pool. */
 void pool_close(struct pool *p);
 
-/* The connection used last, or NULL. It is busy then: events and owner are still to be set. */
+/* The connection used last of which nothing was heard since, or NULL. It is busy then: events and
+ * owner are still to be set. */
 struct uplink *pool_take(struct pool *p);
 
 /* A new connection is being opened: busy. NULL with errno if that failed at once. */
