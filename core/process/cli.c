@@ -14,6 +14,8 @@ const char cli_help[] =
     "  interim [run] POLICY [--workers N] [--log-level LEVEL]\n"
     "  interim --listen ADDRESS --upstream ADDRESS [--workers N] [--log-level LEVEL]\n"
     "  interim check POLICY\n"
+    "  interim reload [PID]\n"
+    "  interim upgrade [PID]\n"
     "  interim try POLICY METHOD PATH [-H FIELD]... [--json]\n"
     "  interim test [FILE]... [--json | --tap]\n"
     "  interim types [--output FILE]\n"
@@ -21,6 +23,12 @@ const char cli_help[] =
     "Commands:\n"
     "  run POLICY     run in the foreground under a policy file; `run` may be left out\n"
     "  check POLICY   load and check a policy file, then exit: 0 if it is good, 1 with the errors\n"
+    "  reload         have a running interim read its policy again, wait, print how that went; "
+    "exit\n"
+    "                 with 0 if it took the policy over, with 1 if it kept the old one. PID is "
+    "the\n"
+    "                 parent's process id; needed where several run\n"
+    "  upgrade        likewise, have it start the program's file anew and hand over to that\n"
     "  try POLICY     ask a policy's hooks about one request, and print what each decides\n"
     "  test           run the policy tests in FILEs, or in all *_test.lua below this folder\n"
     "  types          print what a Lua language server needs to know to check policies\n"
@@ -42,15 +50,17 @@ const char cli_help[] =
     "  TERM   stop accepting, finish what is under way, exit; a second one stops at once\n"
     "  INT    stop at once\n"
     "  USR1   log one line of counters, `stats {...}` (level info)\n"
+    "  USR2   start the program's file anew, hand the listening sockets over to it, then as TERM\n"
     "\n"
     "Examples:\n"
     "  interim --listen 127.0.0.1:8080 --upstream 127.0.0.1:9000\n"
     "  interim check policy.lua && interim policy.lua\n"
     "  interim run policy.lua --workers 2 --log-level debug\n"
+    "  interim check policy.lua && interim reload\n"
     "  interim try policy.lua PUT /up -H 'Expect: 100-continue' -H 'Content-Length: 10'\n"
     "\n"
-    "Exit status: 0 after a stop that was asked for, 1 when starting, checking or a test failed, 2\n"
-    "when the command line was wrong.\n";
+    "Exit status: 0 after a stop that was asked for, 1 when what was asked for failed, 2 when the\n"
+    "command line was wrong.\n";
 
 /* How many single-letter changes lie between two words; words of 32 letters or more are far. */
 static size_t distance(const char *a, const char *b)
@@ -194,10 +204,29 @@ static bool take_tool(struct cli *cli, int argc, char *const argv[])
     return false;
 }
 
+/* `reload` and `upgrade`, with or without a process id behind them. */
+static bool read_asking(struct cli *cli, const char *const *words, size_t count, char *message)
+{
+    uint64_t pid;
+    cli->command = words[0][0] == 'r' ? CLI_RELOAD : CLI_UPGRADE;
+    if (count == 1)
+        return true;
+    if (count > 2 || !slice_to_number(slice_of_string(words[1]), &pid) || pid < 1 ||
+        pid > INT32_MAX) {
+        snprintf(message, CLI_MESSAGE_MAX,
+                 "%s takes the process id of a running interim, not \"%.100s\"", words[0],
+                 words[count > 2 ? 2 : 1]);
+        return false;
+    }
+    cli->pid = (int)pid;
+    return true;
+}
+
 /* The words that are no options: a command and a policy, or a policy alone. */
 static bool read_words(struct cli *cli, const char *const *words, size_t count, char *message)
 {
-    static const char *const commands[] = {"run", "check", "try", "test", "types", "help", NULL};
+    static const char *const commands[] = {"run",  "check", "reload", "upgrade", "try",
+                                           "test", "types", "help",   NULL};
     if (count == 0)
         return true;
     const char *first = words[0];
@@ -205,6 +234,8 @@ static bool read_words(struct cli *cli, const char *const *words, size_t count, 
         cli->command = CLI_HELP;
         return true;
     }
+    if (strcmp(first, "reload") == 0 || strcmp(first, "upgrade") == 0)
+        return read_asking(cli, words, count, message);
     bool check = strcmp(first, "check") == 0;
     if (check || strcmp(first, "run") == 0) {
         if (count < 2) {
@@ -236,6 +267,11 @@ static bool check_combination(const struct cli *cli, char *message)
     bool addressed = cli->listen_count != 0 || cli->upstream_count != 0;
     if (cli->command == CLI_HELP || cli->command == CLI_VERSION)
         return true;
+    if (cli->command == CLI_RELOAD || cli->command == CLI_UPGRADE) {
+        if (addressed || cli->workers != 0)
+            return refuse(message, "options are for starting: what runs is only asked");
+        return true;
+    }
     if (cli->policy != NULL && addressed)
         return refuse(message, "--listen and --upstream are for running without a policy file: "
                                "write `listen` and `upstreams` there");
@@ -257,7 +293,7 @@ bool cli_parse(struct cli *out, int argc, char *const argv[], char message[CLI_M
     const char *words[3];
     size_t count = 0;
     bool options = true;
-    *out = (struct cli){.command = CLI_RUN, .log_level = LOG_INFO};
+    *out = (struct cli){.command = CLI_RUN, .log_level = LOG_INFO, .argv = argv};
     if (take_tool(out, argc, argv))
         return true;
     for (int i = 1; i < argc; i++) {

@@ -12,6 +12,8 @@
 enum cli_command {
     CLI_RUN,
     CLI_CHECK,
+    CLI_RELOAD,
+    CLI_UPGRADE,
     CLI_TRY,
     CLI_TEST,
     CLI_TYPES,
@@ -29,6 +31,8 @@ struct cli {
     size_t upstream_count;
     unsigned workers; /* 0: what the policy says */
     enum log_level log_level;
+    int pid;           /* CLI_RELOAD, CLI_UPGRADE: of the parent to ask; 0: the only one */
+    char *const *argv; /* all of it, for the parent's successor */
     int tool_argc; /* CLI_TRY, CLI_TEST, CLI_TYPES: the words behind it, for the engine to read */
     char *const *tool_argv;
 };

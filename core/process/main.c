@@ -2,6 +2,7 @@
  * main: from the command line to the command. A request's way begins in supervisor, which starts
  * the workers.
  */
+#include "process/ask.h"
 #include "process/check.h"
 #include "process/cli.h"
 #include "process/supervisor.h"
@@ -49,6 +50,9 @@ int main(int argc, char *argv[])
         return printed();
     case CLI_CHECK:
         return check_run(&cli);
+    case CLI_RELOAD:
+    case CLI_UPGRADE:
+        return ask_run(&cli);
     case CLI_TRY:
         return policy_engine.try(cli.tool_argc, cli.tool_argv);
     case CLI_TEST:

@@ -80,8 +80,7 @@ static bool prepare_socket(int fd, const struct settings *s, const struct addr *
     return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) == 0;
 }
 
-/* `a`, or the same for IPv4 alone where the kernel has no IPv6 and all addresses are meant. */
-static struct addr supported(const struct addr *a)
+struct addr ports_supported(const struct addr *a)
 {
     if (a->to.any.sa_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&a->to.ip6.sin6_addr))
         return *a;
@@ -96,10 +95,15 @@ static struct addr supported(const struct addr *a)
     return ip4;
 }
 
+static uint32_t next_id(void)
+{
+    static uint32_t last;
+    return ++last;
+}
+
 static bool open_port(struct port *port, const struct settings *s, const struct addr *asked)
 {
-    static uint32_t last_id;
-    struct addr use = supported(asked);
+    struct addr use = ports_supported(asked);
     const struct addr *a = &use;
     int fd = sys_socket(a->to.any.sa_family, SOCK_STREAM);
     if (fd < 0)
@@ -110,7 +114,7 @@ static bool open_port(struct port *port, const struct settings *s, const struct 
     bool local = a->to.any.sa_family == AF_UNIX;
     if (bound && getsockname(fd, &port->bound.to.any, &port->bound.len) == 0 &&
         (!local || chmod(a->to.local.sun_path, 0666) == 0) && listen(fd, PORTS_BACKLOG) == 0) {
-        port->id = ++last_id;
+        port->id = next_id();
         return true;
     }
     int error = errno;
@@ -152,6 +156,32 @@ bool ports_open(struct ports *out, const struct settings *settings, const struct
     return true;
 }
 
+void ports_adopt(struct ports *ports, int fd, const struct addr *asked, const struct addr *bound,
+                 bool owned)
+{
+    assert(ports->count < SETTINGS_LISTENERS);
+    ports->port[ports->count++] = (struct port){.asked = *asked,
+                                                .bound = *bound,
+                                                .id = next_id(),
+                                                .fd = fd,
+                                                .lent = true,
+                                                .claimed = owned};
+}
+
+void ports_claim(struct ports *ports)
+{
+    for (size_t i = 0; i < ports->count; i++) {
+        if (ports->port[i].claimed)
+            ports->port[i].lent = ports->port[i].claimed = false;
+    }
+}
+
+void ports_lend(struct ports *ports)
+{
+    for (size_t i = 0; i < ports->count; i++)
+        ports->port[i].lent = true;
+}
+
 bool ports_has(const struct ports *ports, uint32_t id)
 {
     for (size_t i = 0; i < ports->count; i++) {
@@ -167,7 +197,7 @@ void ports_close_except(struct ports *ports, const struct ports *kept)
         struct port *port = &ports->port[i];
         if (kept != NULL && ports_has(kept, port->id))
             continue;
-        if (port->asked.to.any.sa_family == AF_UNIX)
+        if (port->asked.to.any.sa_family == AF_UNIX && !port->lent)
             unlink(port->asked.to.local.sun_path);
         sys_close(port->fd);
     }

@@ -12,6 +12,8 @@ struct port {
     struct addr bound; /* with the port the kernel chose, where 0 was asked for */
     uint32_t id;       /* never used again while the parent lives */
     int fd;
+    bool lent;    /* a unix path that another process will remove */
+    bool claimed; /* until ports_claim; then it is this one's */
 };
 
 /* Plain data; who may close what is for the owner of two of them to know: see ports_close_except.
@@ -28,6 +30,18 @@ struct ports {
  */
 bool ports_open(struct ports *out, const struct settings *settings, const struct ports *old,
                 char *why, size_t why_size);
+
+/* Adds a listening socket that this process was given. With `owned` its path goes over to this
+ * process by ports_claim, else never. */
+void ports_adopt(struct ports *ports, int fd, const struct addr *asked, const struct addr *bound,
+                 bool owned);
+void ports_claim(struct ports *ports);
+
+/* Another process has all of them from now on, their paths included. */
+void ports_lend(struct ports *ports);
+
+/* `a`, or the same for IPv4 alone where the kernel has no IPv6 and all addresses are meant. */
+struct addr ports_supported(const struct addr *a);
 
 bool ports_has(const struct ports *ports, uint32_t id);
 

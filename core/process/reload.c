@@ -5,27 +5,45 @@
 #include "process/reload.h"
 
 #include "base/log.h"
+#include "base/sys.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-static void finish(struct reload *r)
+#define RELOAD_TEXT_MAX 4096
+
+static void finish(struct reload *r, bool ok, const char *text)
 {
     r->phase = RELOAD_IDLE;
+    r->last_ok = ok;
+    r->last_end = sys_realtime();
     ev_timer_stop(r->loop, &r->timer);
     crew_release(r->crew);
+    r->over(r->arg, ok, text);
     if (r->again) {
         r->again = false;
         reload_request(r);
     }
 }
 
+/* `why` is one line or more, of which the first goes into the sentence. */
 static void fail(struct reload *r, struct slice why)
 {
-    log_error("reload failed: %.*s; keeping policy generation %llu", SLICE_ARG(why),
-              (unsigned long long)r->current->number);
-    finish(r);
+    char text[RELOAD_TEXT_MAX];
+    size_t first = slice_find(why, '\n');
+    for (struct slice rest = slice_skip(why, first + 1); rest.len > 0;) {
+        size_t n = slice_find(rest, '\n');
+        log_error("%.*s", (int)n, rest.at);
+        rest = slice_skip(rest, n + 1);
+    }
+    int used = snprintf(text, sizeof text, "reload failed: %.*s; keeping policy generation %llu",
+                        (int)first, why.at, (unsigned long long)r->current->number);
+    log_error("%s", text);
+    if (first < why.len && used < (int)sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used, "%.*s",
+                 SLICE_ARG(slice_skip(why, first)));
+    finish(r, false, text);
 }
 
 /* True while a worker's answer is due. */
@@ -70,12 +88,15 @@ static void abandon(struct reload *r, const char *why)
 
 static void check_committed(struct reload *r)
 {
+    char text[64];
     if (waits(r))
         return;
     drop_next(r);
-    log_info("reloaded: policy generation %llu", (unsigned long long)r->current->number);
+    snprintf(text, sizeof text, "reloaded: policy generation %llu",
+             (unsigned long long)r->current->number);
+    log_info("%s", text);
     crew_resize(r->crew, config_workers(&r->current->config));
-    finish(r);
+    finish(r, true, text);
 }
 
 static void commit(struct reload *r)
@@ -122,23 +143,28 @@ static bool keeps_user(const struct reload *r, const struct config *config)
     return strcmp(config_settings(config)->user, config_settings(&r->current->config)->user) == 0;
 }
 
+/* Nor can they get back the right to make code. */
+static bool keeps_jit(const struct reload *r, const struct config *config)
+{
+    return !config_settings(config)->jit || config_settings(&r->current->config)->jit;
+}
+
 static void on_loaded(void *arg, struct config *config, struct slice errors)
 {
     struct reload *r = arg;
     char why[512];
     if (config == NULL) {
-        size_t first = slice_find(errors, '\n');
-        for (struct slice rest = slice_skip(errors, first + 1); rest.len > 0;) {
-            size_t n = slice_find(rest, '\n');
-            log_error("%.*s", (int)n, rest.at);
-            rest = slice_skip(rest, n + 1);
-        }
-        fail(r, slice_of(errors.at, first));
+        fail(r, errors);
         return;
     }
     if (!keeps_user(r, config)) {
         config_close(config);
         fail(r, SLICE("user: cannot change while running: stop and start instead"));
+        return;
+    }
+    if (!keeps_jit(r, config)) {
+        config_close(config);
+        fail(r, SLICE("jit: cannot be turned on while running: stop and start instead"));
         return;
     }
     r->next = (struct crew_generation){.number = r->current->number + 1, .config = *config};
@@ -178,13 +204,16 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 void reload_init(struct reload *r, struct ev_loop *loop, const struct cli *cli, struct crew *crew,
-                 struct crew_generation *current)
+                 struct crew_generation *current,
+                 void (*over)(void *arg, bool ok, const char *text), void *arg)
 {
     *r = (struct reload){.loop = loop,
                          .cli = cli,
                          .crew = crew,
                          .current = current,
-                         .next = {.config = CONFIG_NONE}};
+                         .next = {.config = CONFIG_NONE},
+                         .over = over,
+                         .arg = arg};
     loader_init(&r->loader, loop, cli, on_loaded, r);
     ev_init(&r->timer, on_timer);
     r->timer.data = r;
@@ -193,12 +222,16 @@ void reload_init(struct reload *r, struct ev_loop *loop, const struct cli *cli, 
 void reload_request(struct reload *r)
 {
     char why[256];
-    if (r->cli->policy == NULL) {
-        log_warning("nothing to reload: started without a policy file; going on as before");
-        return;
-    }
     if (r->phase != RELOAD_IDLE) {
         r->again = true;
+        return;
+    }
+    r->begun++;
+    if (r->cli->policy == NULL) {
+        static const char nothing[] = "nothing to reload: started without a policy file; going on "
+                                      "as before";
+        log_warning("%s", nothing);
+        finish(r, false, nothing);
         return;
     }
     log_info("reloading %s", r->cli->policy);

@@ -24,6 +24,9 @@ struct reload {
     enum reload_phase phase;
     bool again; /* asked for while one was under way */
     uint32_t serial;
+    uint64_t begun;  /* how many were, those that could not even begin included */
+    bool last_ok;    /* how the last one ended */
+    double last_end; /* and when, in seconds since 1970; 0: there was none */
     struct ev_loop *loop;
     const struct cli *cli;
     struct crew *crew;
@@ -31,12 +34,17 @@ struct reload {
     struct crew_generation next;     /* PREPARING; COMMITTING: the one that went out of use */
     struct loader loader;
     struct ev_timer timer;
+    /* Once for each that began: the text says what became of it, in one line or more. */
+    void (*over)(void *arg, bool ok, const char *text);
+    void *arg;
 };
 
 void reload_init(struct reload *r, struct ev_loop *loop, const struct cli *cli, struct crew *crew,
-                 struct crew_generation *current);
+                 struct crew_generation *current,
+                 void (*over)(void *arg, bool ok, const char *text), void *arg);
 
-/* Starts one, or notes that another is wanted once the one under way is over. */
+/* Starts one, or notes that another is wanted once the one under way is over. Whichever it is, it
+ * will be number `begun` + 1. */
 void reload_request(struct reload *r);
 
 /* What the crew's events bring. */

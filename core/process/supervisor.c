@@ -6,16 +6,23 @@
 
 #include "base/log.h"
 #include "process/crew.h"
+#include "process/desk.h"
 #include "process/harden.h"
 #include "process/heartbeat.h"
+#include "process/inherit.h"
+#include "process/notify.h"
 #include "process/reload.h"
+#include "process/status.h"
+#include "process/upgrade.h"
 
+#include <errno.h>
 #include <ev.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define SUPERVISOR_SIGNALS 4
+#define SUPERVISOR_SIGNALS 5
 
 enum phase { PHASE_LOADING, PHASE_STARTING, PHASE_RUNNING, PHASE_ENDING };
 
@@ -23,13 +30,18 @@ struct supervisor {
     const struct cli *cli;
     struct ev_loop *loop;
     enum phase phase;
-    bool reload_wanted; /* SIGHUP came before there was anything to reload */
+    bool reload_wanted;  /* SIGHUP came before there was anything to reload, or in an upgrade */
+    bool upgrade_wanted; /* SIGUSR2 came in a reload */
+    bool handed_over;    /* another parent has the sockets */
     bool over;
     int status;
     struct crew_generation current;
     struct crew crew;
     struct heartbeat heartbeat;
     struct reload reload;
+    struct upgrade upgrade;
+    struct desk desk;
+    struct notify notify;
     struct loader loader;
     struct ev_signal signals[SUPERVISOR_SIGNALS];
 };
@@ -48,28 +60,46 @@ static void give_up(struct supervisor *s)
     end(s);
 }
 
-static void log_ready(const struct supervisor *s)
+static void begin_reload(struct supervisor *s)
 {
-    struct buf line;
-    char text[ADDR_TEXT_MAX];
-    const struct ports *ports = &s->current.ports;
-    buf_init(&line, 8192);
-    for (size_t i = 0; i < ports->count; i++)
-        buf_printf(&line, "%s%s", i > 0 ? ", " : "", addr_text(&ports->port[i].bound, text));
-    log_info("interim %s ready: listening on %.*s, %u worker%s, %s%s", INTERIM_VERSION,
-             SLICE_ARG(buf_slice(&line)), s->crew.size, s->crew.size == 1 ? "" : "s",
-             s->cli->policy != NULL ? "policy " : "no policy",
-             s->cli->policy != NULL ? s->cli->policy : "");
-    buf_free(&line);
+    if (s->reload.phase == RELOAD_IDLE)
+        notify_reloading(&s->notify);
+    reload_request(&s->reload);
+}
+
+static void refuse_upgrade(struct supervisor *s, const char *why)
+{
+    char text[512];
+    snprintf(text, sizeof text, "upgrade failed: %s; going on as before", why);
+    log_error("%s", text);
+    desk_tell_all(&s->desk, CLI_UPGRADE, 0, false, text);
+}
+
+/* One thing at a time: a reload and an upgrade would not agree about the sockets. */
+static void go_on(struct supervisor *s)
+{
+    char why[256];
+    if (s->phase != PHASE_RUNNING || s->upgrade.pid != 0 || s->reload.phase != RELOAD_IDLE)
+        return;
+    if (s->reload_wanted) {
+        s->reload_wanted = false;
+        begin_reload(s);
+    } else if (s->upgrade_wanted) {
+        s->upgrade_wanted = false;
+        log_info("upgrading: starting %s anew", s->cli->argv[0]);
+        if (!upgrade_start(&s->upgrade, s->cli->argv, &s->current.ports, why, sizeof why))
+            refuse_upgrade(s, why);
+    }
 }
 
 static void on_ready(void *arg)
 {
     struct supervisor *s = arg;
     s->phase = PHASE_RUNNING;
-    log_ready(s);
-    if (s->reload_wanted)
-        reload_request(&s->reload);
+    status_log_ready(s->cli, &s->crew);
+    status_notify(&s->notify, &s->crew, "");
+    inherit_done(&s->current.ports);
+    go_on(s);
 }
 
 static void on_failed(void *arg, const char *why)
@@ -111,8 +141,10 @@ static void start(struct supervisor *s)
 {
     char why[512];
     const struct settings *settings = config_settings(&s->current.config);
+    struct ports inherited;
     s->current.number = 1;
-    if (!ports_open(&s->current.ports, settings, NULL, why, sizeof why)) {
+    if (!inherit_ports(&inherited, settings, why, sizeof why) ||
+        !ports_open(&s->current.ports, settings, &inherited, why, sizeof why)) {
         log_error("%s; exiting", why);
         give_up(s);
         return;
@@ -182,6 +214,10 @@ static void stop(struct supervisor *s, bool at_once)
     bool hurried = at_once || s->phase == PHASE_ENDING;
     s->phase = PHASE_ENDING;
     reload_cancel(&s->reload);
+    upgrade_cancel(&s->upgrade);
+    desk_close(&s->desk);
+    if (!s->handed_over)
+        notify_send(&s->notify, "STOPPING=1\nSTATUS=Draining");
     /* From here on new clients are refused by the kernel, not left to wait in a queue. */
     ports_close_except(&s->current.ports, NULL);
     if (hurried) {
@@ -193,18 +229,58 @@ static void stop(struct supervisor *s, bool at_once)
     }
 }
 
-static void log_stats(const struct supervisor *s)
+static void on_reloaded(void *arg, bool ok, const char *text)
 {
-    struct stats sum;
-    struct buf line;
-    buf_init(&line, 8192);
-    crew_sum(&s->crew, &sum);
-    if (stats_write_json(&line, &sum)) {
-        struct slice json = buf_slice(&line);
-        log_info("stats %.*s,\"generation\":%llu,\"workers\":%u}", (int)json.len - 1, json.at,
-                 (unsigned long long)s->current.number, crew_count(&s->crew));
+    struct supervisor *s = arg;
+    status_notify(&s->notify, &s->crew, ok ? "" : text);
+    desk_tell_all(&s->desk, CLI_RELOAD, s->reload.begun, ok, text);
+    if (!s->reload.again)
+        go_on(s);
+}
+
+static void on_upgraded(void *arg, pid_t pid, const char *why)
+{
+    struct supervisor *s = arg;
+    char text[128];
+    if (pid == 0) {
+        refuse_upgrade(s, why);
+        go_on(s);
+        return;
     }
-    buf_free(&line);
+    snprintf(text, sizeof text, "upgraded: process %d has taken over", (int)pid);
+    log_info("%s; this one drains", text);
+    desk_tell_all(&s->desk, CLI_UPGRADE, 0, true, text);
+    notify_send(&s->notify, "MAINPID=%d", (int)pid);
+    s->handed_over = true;
+    ports_lend(&s->current.ports);
+    if (s->reload_wanted)
+        kill(pid, SIGHUP);
+    stop(s, false);
+}
+
+static void want_reload(struct supervisor *s)
+{
+    if (s->phase == PHASE_RUNNING && s->upgrade.pid == 0) {
+        begin_reload(s);
+    } else {
+        s->reload_wanted = true;
+    }
+}
+
+/* Counted before it is begun: it may be over at once. */
+static void on_asked(void *arg, struct desk_visitor *visitor)
+{
+    struct supervisor *s = arg;
+    if (s->phase == PHASE_ENDING) {
+        desk_tell(visitor, false, "it is stopping");
+    } else if (visitor->wish == CLI_RELOAD) {
+        visitor->turn = s->reload.begun + 1;
+        want_reload(s);
+    } else {
+        visitor->turn = 0;
+        s->upgrade_wanted = true;
+        go_on(s);
+    }
 }
 
 static void on_signal(struct ev_loop *loop, struct ev_signal *signal, int events)
@@ -214,13 +290,14 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *signal, int events
     (void)events;
     switch (signal->signum) {
     case SIGHUP:
-        if (s->phase == PHASE_RUNNING)
-            reload_request(&s->reload);
-        else
-            s->reload_wanted = true;
+        want_reload(s);
+        break;
+    case SIGUSR2:
+        s->upgrade_wanted = true;
+        go_on(s);
         break;
     case SIGUSR1:
-        log_stats(s);
+        status_log_stats(&s->crew, &s->reload);
         break;
     default:
         stop(s, signal->signum == SIGINT);
@@ -229,7 +306,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *signal, int events
 
 static void watch_signals(struct supervisor *s)
 {
-    static const int watched[SUPERVISOR_SIGNALS] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+    static const int watched[SUPERVISOR_SIGNALS] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++) {
         ev_signal_init(&s->signals[i], on_signal, watched[i]);
@@ -255,6 +332,8 @@ static void clean_up(struct supervisor *s)
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++)
         ev_signal_stop(s->loop, &s->signals[i]);
     heartbeat_stop(&s->heartbeat);
+    desk_close(&s->desk);
+    notify_close(&s->notify);
     ports_close_except(&s->current.ports, NULL);
     config_close(&s->current.config);
     ev_loop_destroy(s->loop);
@@ -275,7 +354,12 @@ int supervisor_run(const struct cli *cli)
         return EXIT_FAILURE;
     }
     heartbeat_start(&s.heartbeat, &s.crew);
-    reload_init(&s.reload, s.loop, cli, &s.crew, &s.current);
+    reload_init(&s.reload, s.loop, cli, &s.crew, &s.current, on_reloaded, &s);
+    upgrade_init(&s.upgrade, s.loop, on_upgraded, &s);
+    notify_open(&s.notify, s.loop);
+    if (!desk_open(&s.desk, s.loop, on_asked, &s))
+        log_warning("no socket for `interim reload` and `interim upgrade`: %s; signals work",
+                    strerror(errno));
     loader_init(&s.loader, s.loop, cli, on_loaded, &s);
     watch_signals(&s);
     load(&s);

@@ -101,6 +101,18 @@ def test_a_reload_cannot_change_the_user(running):
     proxy.stop()
 
 
+def test_a_reload_cannot_turn_the_jit_on(running):
+    """The workers have given up the right to make code; the other way round is fine."""
+    proxy = running()
+    proxy.write("jit = true,")
+    assert "jit: cannot be turned on" in proxy.reload()
+    proxy.stop()
+    proxy = running("jit = true,")
+    proxy.write("")
+    assert "reloaded" in proxy.reload()
+    proxy.stop()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can choose")
 def test_a_user_that_does_not_exist_is_an_error_of_the_policy(tmp_path):
     policy = tmp_path / "policy.lua"

@@ -48,6 +48,25 @@ static void run_and_check_take_a_policy(void **state)
     assert_string_equal(cli.policy, "policy.lua");
 }
 
+static void reload_and_upgrade_ask_the_only_one_or_a_process(void **state)
+{
+    (void)state;
+    assert_true(parse("reload", NULL));
+    assert_int_equal(cli.command, CLI_RELOAD);
+    assert_int_equal(cli.pid, 0);
+    assert_true(parse("upgrade", "1234", NULL));
+    assert_int_equal(cli.command, CLI_UPGRADE);
+    assert_int_equal(cli.pid, 1234);
+    assert_false(parse("reload", "policy.lua", NULL));
+    assert_string_equal(message,
+                        "reload takes the process id of a running interim, not \"policy.lua\"");
+    assert_false(parse("reload", "0", NULL));
+    assert_false(parse("upgrade", "1", "2", NULL));
+    assert_non_null(strstr(message, "not \"2\""));
+    assert_false(parse("reload", "--workers", "2", NULL));
+    assert_false(parse("reload", "--listen", "1", NULL));
+}
+
 static void a_command_without_its_policy_is_refused(void **state)
 {
     (void)state;
@@ -218,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_policy_alone_is_run),
         cmocka_unit_test(run_and_check_take_a_policy),
+        cmocka_unit_test(reload_and_upgrade_ask_the_only_one_or_a_process),
         cmocka_unit_test(a_command_without_its_policy_is_refused),
         cmocka_unit_test(options_stand_anywhere_with_a_space_or_an_equals_sign),
         cmocka_unit_test(addresses_run_without_a_policy),

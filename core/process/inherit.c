@@ -1,0 +1,167 @@
+/*
+ * inherit: reads and writes the environment by which sockets are passed on. Promises that a socket
+ * which was passed on is either used or spoken of: one that nobody accepts on would leave its
+ * clients waiting.
+ */
+#include "process/inherit.h"
+
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST 3 /* SD_LISTEN_FDS_START */
+
+/* The name of a socket whose path goes over to the successor; others stay with who made them. */
+#define OWNED "interim-owned"
+#define LENT  "lent"
+
+#define ANSWER_VARIABLE "INTERIM_UPGRADE_FD"
+
+static int answer_fd = -1;
+
+/* A number in the environment, or -1. */
+static int number_of(const char *variable)
+{
+    const char *text = getenv(variable);
+    uint64_t n;
+    if (text == NULL || !slice_to_number(slice_of_string(text), &n) || n > INT32_MAX)
+        return -1;
+    return (int)n;
+}
+
+static bool is_listening(int fd)
+{
+    int on = 0, type = 0;
+    socklen_t len = sizeof on, type_len = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on != 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_STREAM;
+}
+
+/* Port 0 asks for any, so any fits. */
+static bool fits(const struct addr *asked, const struct addr *bound)
+{
+    char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX];
+    if (asked->to.any.sa_family == bound->to.any.sa_family && addr_port(asked) == 0 &&
+        asked->to.any.sa_family != AF_UNIX)
+        return strcmp(addr_host(asked, a), addr_host(bound, b)) == 0;
+    struct addr use = ports_supported(asked);
+    return strcmp(addr_text(asked, a), addr_text(bound, b)) == 0 ||
+           strcmp(addr_text(&use, a), addr_text(bound, b)) == 0;
+}
+
+static bool take(struct ports *out, int fd, bool owned, const struct settings *settings, bool *used,
+                 char *why, size_t why_size)
+{
+    char text[ADDR_TEXT_MAX];
+    struct addr bound = {.len = sizeof bound.to};
+    if (!is_listening(fd) || getsockname(fd, &bound.to.any, &bound.len) != 0) {
+        snprintf(why, why_size,
+                 "LISTEN_FDS: descriptor %d is no listening stream socket; pass on sockets as "
+                 "ListenStream= with Accept=no makes them",
+                 fd);
+        return false;
+    }
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        const struct addr *asked = &settings->listeners[i];
+        if (used[i] || !fits(asked, &bound))
+            continue;
+        used[i] = true;
+        ports_adopt(out, fd, asked, &bound, owned);
+        return true;
+    }
+    snprintf(why, why_size,
+             "LISTEN_FDS: the socket on %s was passed on, but `listen` does not name it; add it "
+             "there, or stop passing it on",
+             addr_text(&bound, text));
+    return false;
+}
+
+/* The i-th of the names in LISTEN_FDNAMES, which are separated by colons. */
+static bool is_owned(size_t i)
+{
+    struct slice names = slice_of_string(getenv("LISTEN_FDNAMES"));
+    for (; i > 0; i--)
+        names = slice_skip(names, slice_find(names, ':') + 1);
+    return slice_equals(slice_of(names.at, slice_find(names, ':')), SLICE(OWNED));
+}
+
+bool inherit_ports(struct ports *out, const struct settings *settings, char *why, size_t why_size)
+{
+    int count = number_of("LISTEN_FDS");
+    bool ok = true, used[SETTINGS_LISTENERS] = {false};
+    *out = (struct ports){.count = 0};
+    if (count <= 0 || number_of("LISTEN_PID") != (int)getpid())
+        return true;
+    if (count > SETTINGS_LISTENERS) {
+        snprintf(why, why_size, "LISTEN_FDS: %d sockets were passed on; the most is %d", count,
+                 SETTINGS_LISTENERS);
+        return false;
+    }
+    answer_fd = number_of(ANSWER_VARIABLE);
+    if (answer_fd >= 0)
+        fcntl(answer_fd, F_SETFD, FD_CLOEXEC);
+    for (int i = 0; i < count && ok; i++) {
+        fcntl(FIRST + i, F_SETFD, FD_CLOEXEC);
+        fcntl(FIRST + i, F_SETFL, fcntl(FIRST + i, F_GETFL) | O_NONBLOCK);
+        ok = take(out, FIRST + i, is_owned((size_t)i), settings, used, why, why_size);
+    }
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    unsetenv(ANSWER_VARIABLE);
+    return ok;
+}
+
+void inherit_done(struct ports *ports)
+{
+    ports_claim(ports);
+    if (answer_fd < 0)
+        return;
+    (void)!send(answer_fd, INHERIT_DONE, sizeof INHERIT_DONE - 1, MSG_NOSIGNAL);
+    sys_close(answer_fd);
+    answer_fd = -1;
+}
+
+static bool set_number(const char *variable, int n)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", n);
+    return setenv(variable, text, 1) == 0;
+}
+
+static bool set_names(const struct ports *ports)
+{
+    char text[SETTINGS_LISTENERS * sizeof OWNED + 1] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < ports->count; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i > 0 ? ":" : "",
+                                ports->port[i].lent ? LENT : OWNED);
+    return setenv("LISTEN_FDNAMES", text, 1) == 0;
+}
+
+int inherit_leave(const struct ports *ports, int answer)
+{
+    int count = (int)ports->count, copies[SETTINGS_LISTENERS + 1];
+    /* First out of the way, so that none of them is overwritten. */
+    for (int i = 0; i <= count; i++) {
+        int fd = i < count ? ports->port[i].fd : answer;
+        copies[i] = fcntl(fd, F_DUPFD_CLOEXEC, FIRST + count + 1);
+        if (copies[i] < 0)
+            return -1;
+    }
+    for (int i = 0; i <= count; i++) {
+        if (dup2(copies[i], FIRST + i) < 0)
+            return -1;
+    }
+    close_range((unsigned)(FIRST + count + 1), ~0u, 0);
+    if (getenv("WATCHDOG_PID") != NULL && !set_number("WATCHDOG_PID", (int)getpid()))
+        return -1;
+    bool ok = set_number("LISTEN_PID", (int)getpid()) && set_number("LISTEN_FDS", count) &&
+              set_names(ports) && set_number(ANSWER_VARIABLE, FIRST + count);
+    return ok ? FIRST + count : -1;
+}

@@ -1,0 +1,147 @@
+/*
+ * upgrade: starts the successor and waits for its word. Promises that it ends: the successor is
+ * ready, or gone, within UPGRADE_SECONDS.
+ */
+#include "process/upgrade.h"
+
+#include "base/sys.h"
+#include "process/child.h"
+#include "process/inherit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void forget(struct upgrade *u)
+{
+    ev_io_stop(u->loop, &u->io);
+    ev_child_stop(u->loop, &u->child);
+    ev_timer_stop(u->loop, &u->timer);
+    if (u->fd >= 0)
+        sys_close(u->fd);
+    u->fd = -1;
+    u->pid = 0;
+}
+
+static void on_word(struct ev_loop *loop, struct ev_io *io, int events)
+{
+    struct upgrade *u = io->data;
+    (void)events;
+    ssize_t got = sys_recv(u->fd, u->why, sizeof u->why - 1);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return;
+    u->why[got > 0 ? got : 0] = '\0';
+    if (strcmp(u->why, INHERIT_DONE) != 0) {
+        /* It is about to end: how it does comes with on_end. */
+        ev_io_stop(loop, io);
+        return;
+    }
+    pid_t pid = u->pid;
+    forget(u);
+    u->over(u->arg, pid, NULL);
+}
+
+static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
+{
+    struct upgrade *u = child->data;
+    char ending[CHILD_ENDING_MAX], why[sizeof u->why + CHILD_ENDING_MAX];
+    (void)loop;
+    (void)events;
+    if (u->why[0] == '\0')
+        (void)!recv(u->fd, u->why, sizeof u->why - 1, MSG_DONTWAIT);
+    if (u->late)
+        snprintf(why, sizeof why, "the new program was not ready after %g s", UPGRADE_SECONDS);
+    else if (u->why[0] != '\0' && strcmp(u->why, INHERIT_DONE) != 0)
+        snprintf(why, sizeof why, "%s", u->why);
+    else
+        snprintf(why, sizeof why, "the new program %s", child_ending(child->rstatus, ending));
+    forget(u);
+    u->over(u->arg, 0, why);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct upgrade *u = timer->data;
+    (void)loop;
+    (void)events;
+    u->late = true;
+    kill(u->pid, SIGKILL);
+}
+
+static _Noreturn void become(char *const argv[], const struct ports *ports, int answer,
+                             const sigset_t *mask)
+{
+    char why[256];
+    static const int handled[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD};
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        signal(handled[i], SIG_DFL);
+    answer = inherit_leave(ports, answer);
+    if (answer >= 0) {
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        /* execvp would hand what is no program at all to a shell. */
+        if (strchr(argv[0], '/') != NULL)
+            execv(argv[0], argv);
+        else
+            execvp(argv[0], argv);
+    }
+    snprintf(why, sizeof why, "cannot execute %s: %s", argv[0], strerror(errno));
+    (void)!send(answer, why, strlen(why), MSG_NOSIGNAL);
+    _exit(EXIT_FAILURE);
+}
+
+void upgrade_init(struct upgrade *u, struct ev_loop *loop,
+                  void (*over)(void *arg, pid_t pid, const char *why), void *arg)
+{
+    *u = (struct upgrade){.loop = loop, .fd = -1, .over = over, .arg = arg};
+    ev_init(&u->io, on_word);
+    ev_init(&u->child, on_end);
+    ev_timer_init(&u->timer, on_timer, UPGRADE_SECONDS, 0);
+    u->io.data = u->child.data = u->timer.data = u;
+}
+
+bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *ports, char *why,
+                   size_t why_size)
+{
+    int pair[2];
+    sigset_t all, before;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
+        snprintf(why, why_size, "cannot make a socket: %s", strerror(errno));
+        return false;
+    }
+    /* As in child_fork: until it has its own, a signal would reach this loop by its handlers. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    u->pid = fork();
+    if (u->pid == 0)
+        become(argv, ports, pair[1], &before);
+    int error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    sys_close(pair[1]);
+    if (u->pid < 0) {
+        u->pid = 0;
+        sys_close(pair[0]);
+        snprintf(why, why_size, "cannot fork: %s", strerror(error));
+        return false;
+    }
+    u->fd = pair[0];
+    u->late = false;
+    u->why[0] = '\0';
+    ev_io_set(&u->io, u->fd, EV_READ);
+    ev_io_start(u->loop, &u->io);
+    ev_child_set(&u->child, u->pid, 0);
+    ev_child_start(u->loop, &u->child);
+    ev_timer_set(&u->timer, UPGRADE_SECONDS, 0);
+    ev_timer_start(u->loop, &u->timer);
+    return true;
+}
+
+void upgrade_cancel(struct upgrade *u)
+{
+    if (u->pid == 0)
+        return;
+    kill(u->pid, SIGKILL);
+    forget(u);
+}
