@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -65,6 +67,47 @@ static void c_policy_free(struct policy *p)
 static const struct policy_ops c_policy_ops = {c_policy_ask, c_policy_cancel, c_policy_forget,
                                                c_policy_free};
 
+/* ---- what is asked of the kernel ---- */
+
+static struct calls {
+    int client_reads, client_writes, origin_reads, origin_writes;
+    int interest; /* changes of what epoll watches */
+} calls;
+static in_port_t client_port; /* of this end of a client's connection */
+
+ssize_t __real_sys_recv(int fd, void *bytes, size_t n);
+ssize_t __wrap_sys_recv(int fd, void *bytes, size_t n);
+ssize_t __real_sys_writev(int fd, const struct iovec *iov, int count);
+ssize_t __wrap_sys_writev(int fd, const struct iovec *iov, int count);
+
+static bool is_clients(int fd)
+{
+    struct sockaddr_in a = {.sin_port = 0};
+    socklen_t len = sizeof a;
+
+    getsockname(fd, (struct sockaddr *)&a, &len);
+    return a.sin_port == client_port;
+}
+
+ssize_t __wrap_sys_recv(int fd, void *bytes, size_t n)
+{
+    ++*(is_clients(fd) ? &calls.client_reads : &calls.origin_reads);
+    return __real_sys_recv(fd, bytes, n);
+}
+
+ssize_t __wrap_sys_writev(int fd, const struct iovec *iov, int count)
+{
+    ++*(is_clients(fd) ? &calls.client_writes : &calls.origin_writes);
+    return __real_sys_writev(fd, iov, count);
+}
+
+/* In the place of libc's, for libev. */
+int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+    calls.interest++;
+    return (int)syscall(SYS_epoll_ctl, epoll, op, fd, event);
+}
+
 /* ---- the stage ---- */
 
 struct stage {
@@ -110,6 +153,7 @@ static int stage_setup(void **state)
 
     s->loop = ev_loop_new(EVFLAG_AUTO);
     s->listener = listen_somewhere(&port);
+    client_port = htons((uint16_t)port);
     s->origin_listener = listen_somewhere(&origin_port);
     settings_default(&s->settings);
     snprintf(text, sizeof text, "127.0.0.1:%u", origin_port);
@@ -320,6 +364,56 @@ static void freeing_a_worker_at_work_loses_nothing_of_the_count(void **state)
     assert_int_equal(s->stats.aborted, 1);
 }
 
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+/* The calls of one exchange whose origin says `first`, waits until the client has it, then `last`.
+ */
+static struct calls calls_of(struct stage *s, const char *first, const char *last)
+{
+    char text[4096];
+
+    calls = (struct calls){0};
+    send_text(s->client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    if (s->origin < 0)
+        accept_origin(s);
+    read_until(s, s->origin, "\r\n\r\n", text, sizeof text);
+    if (first[0] != '\0') {
+        send_text(s->origin, first);
+        read_until(s, s->client, "\r\n\r\n", text, sizeof text);
+    }
+    send_text(s->origin, last);
+    read_until(s, s->client, "\r\n\r\nhi", text, sizeof text);
+    return calls;
+}
+
+static void a_100_costs_a_read_and_a_write_and_nothing_of_the_other_direction(void **state)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct stage *s = *state;
+    struct calls plain, own, shared;
+    char both[256];
+
+    assert_true(calls_of(s, "", ok).interest > 0); /* the connections are made */
+    plain = calls_of(s, "", ok);
+    assert_int_equal(plain.client_reads, 1);
+    assert_int_equal(plain.client_writes, 1);
+    assert_int_equal(plain.origin_reads, 1);
+    assert_int_equal(plain.origin_writes, 1);
+    assert_int_equal(plain.interest, 0);
+
+    own = calls_of(s, interim, ok);
+    assert_int_equal(own.origin_reads, 2);
+    assert_int_equal(own.client_writes, 2);
+    assert_int_equal(own.client_reads, 1);
+    assert_int_equal(own.origin_writes, 1);
+    assert_int_equal(own.interest, 0);
+
+    snprintf(both, sizeof both, "%s%s", interim, ok);
+    shared = calls_of(s, "", both);
+    assert_memory_equal(&shared, &plain, sizeof plain);
+    assert_int_equal(s->stats.interims_100, 2);
+}
+
 int main(void)
 {
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, stage_setup, stage_teardown)
@@ -327,6 +421,7 @@ int main(void)
         SCENE(a_refusal_reaches_no_origin),
         SCENE(a_hook_may_answer_later),
         SCENE(a_client_that_leaves_ends_a_waiting_hook),
+        SCENE(a_100_costs_a_read_and_a_write_and_nothing_of_the_other_direction),
         SCENE(an_old_generation_lives_until_its_last_exchange),
         SCENE(a_drain_waits_for_the_exchange_under_way),
         SCENE(freeing_a_worker_at_work_loses_nothing_of_the_count),
