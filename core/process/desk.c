@@ -66,28 +66,37 @@ static void on_word(struct ev_loop *loop, struct ev_io *io, int events)
         visitor->desk->asked(visitor->desk->arg, visitor);
 }
 
+/* A free place, or that of who has stood there longest without a word; NULL when all have a wish.
+ */
 static struct desk_visitor *find_place(struct desk *desk)
 {
+    struct desk_visitor *silent = NULL;
     for (size_t i = 0; i < DESK_VISITORS; i++) {
-        if (desk->visitors[i].fd < 0)
-            return &desk->visitors[i];
+        struct desk_visitor *visitor = &desk->visitors[i];
+        if (visitor->fd < 0)
+            return visitor;
+        if (visitor->wish == CLI_HELP && (silent == NULL || visitor->came < silent->came))
+            silent = visitor;
     }
-    return NULL;
+    if (silent != NULL)
+        dismiss(silent);
+    return silent;
 }
 
 static void on_visitor(struct ev_loop *loop, struct ev_io *io, int events)
 {
     struct desk *desk = io->data;
-    struct desk_visitor *visitor = find_place(desk);
     (void)events;
     int fd = sys_accept(desk->fd, NULL, NULL);
     if (fd < 0)
         return;
+    struct desk_visitor *visitor = find_place(desk);
     if (visitor == NULL) {
         sys_close(fd);
         return;
     }
     visitor->fd = fd;
+    visitor->came = ++desk->came;
     visitor->wish = CLI_HELP;
     ev_io_set(&visitor->io, fd, EV_READ);
     ev_io_start(loop, &visitor->io);

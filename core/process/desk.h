@@ -24,6 +24,7 @@ struct desk_visitor {
     struct desk *desk;
     int fd;                /* -1: nobody */
     enum cli_command wish; /* CLI_RELOAD or CLI_UPGRADE once it is known, else CLI_HELP */
+    uint64_t came;         /* the how manieth visitor */
     uint64_t turn;         /* the owner's: which reload is to answer it */
     struct ev_io io;
 };
@@ -32,6 +33,7 @@ struct desk {
     struct ev_loop *loop;
     int fd; /* -1: closed */
     struct ev_io io;
+    uint64_t came; /* visitors so far */
     struct desk_visitor visitors[DESK_VISITORS];
     void (*asked)(void *arg, struct desk_visitor *visitor); /* its wish is known */
     void *arg;
