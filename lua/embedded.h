@@ -1,5 +1,5 @@
 /*
- * embedded: the modules of lua/interim/, as CMake wrote them into the program.
+ * embedded: the modules of lua/interim/ and scripts/, as CMake wrote them into the program.
  */
 #ifndef INTERIM_LUA_EMBEDDED_H
 #define INTERIM_LUA_EMBEDDED_H

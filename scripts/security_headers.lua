@@ -1,0 +1,59 @@
+-- security_headers: fields that tell browsers to be careful, and none that tell attackers anything.
+--
+-- A hook for `response`. A field that the origin has set itself stays as it is. Answers that the
+-- proxy makes are not asked about: they bring what they need.
+--
+-- Options:
+--   headers   table: name = value to set beside the defaults, or to change them; `false` leaves a
+--             default out. The defaults are
+--               x-content-type-options   nosniff
+--               x-frame-options          SAMEORIGIN
+--               referrer-policy          strict-origin-when-cross-origin
+--   remove    text or list of fields to remove. Default: "server" and "x-powered-by"; `false`: none
+--
+-- Example:
+--   local security_headers = require "interim.scripts.security_headers"
+--   return {
+--     listen = "127.0.0.1:8080", upstream = "127.0.0.1:9000",
+--     response = security_headers {
+--       headers = { ["strict-transport-security"] = "max-age=31536000" }, -- with TLS in front
+--     },
+--   }
+
+local options = require "interim.scripts.options"
+
+local defaults = {
+  ["x-content-type-options"] = "nosniff",
+  ["x-frame-options"] = "SAMEORIGIN",
+  ["referrer-policy"] = "strict-origin-when-cross-origin",
+}
+
+-- The names in order, so that a response is the same bytes every time.
+local function merge(headers)
+  local values, names = {}, {}
+  for name, value in pairs(defaults) do values[name] = value end
+  for name, value in pairs(headers) do
+    if type(name) ~= "string" or (type(value) ~= "string" and value ~= false) then
+      error("security_headers: headers must map names to texts, or to false", 3)
+    end
+    values[name:lower()] = value or nil
+  end
+  for name in pairs(values) do names[#names + 1] = name end
+  table.sort(names)
+  return values, names
+end
+
+return function(given)
+  local o = options("security_headers", given or {}, {
+    headers = { "table", default = {} },
+    remove = { "list", default = { "server", "x-powered-by" }, off = true },
+  })
+  local values, names = merge(o.headers)
+
+  return function(_, res)
+    for _, name in ipairs(o.remove or {}) do res.headers[name] = nil end
+    for _, name in ipairs(names) do
+      if res.headers[name] == nil then res.headers[name] = values[name] end
+    end
+  end
+end

@@ -1,0 +1,34 @@
+local security_headers = require "interim.scripts.security_headers"
+local policy = require("interim.test").load("policies/security_headers.lua")
+
+local function after(path, headers)
+  return policy:response({ path = path }, { headers = headers }).res.headers
+end
+
+test("the defaults are set, and what tells of the server goes", function()
+  local headers = after("/", { server = "Apache/2.4", ["X-Powered-By"] = "PHP", ["x-kept"] = "1" })
+  expect_equal(headers["x-content-type-options"], "nosniff")
+  expect_equal(headers["x-frame-options"], "SAMEORIGIN")
+  expect_equal(headers["referrer-policy"], "strict-origin-when-cross-origin")
+  expect_equal({ headers.server, headers["x-powered-by"], headers["x-kept"] }, { nil, nil, "1" })
+end)
+
+test("what the origin has set itself stays", function()
+  expect_equal(after("/", { ["X-Frame-Options"] = "DENY" })["x-frame-options"], "DENY")
+end)
+
+test("defaults can be changed, left out and added to", function()
+  local headers = after("/own", { server = "Apache/2.4" })
+  expect_nil(headers["x-frame-options"])
+  expect_equal(headers["referrer-policy"], "no-referrer")
+  expect_equal(headers["strict-transport-security"], "max-age=31536000")
+  expect_equal(headers["x-content-type-options"], "nosniff")
+  expect_equal(headers.server, "Apache/2.4")
+end)
+
+test("wrong options are errors", function()
+  expect_error(function() security_headers { headers = { a = 5 } } end, "must map names to texts")
+  expect_error(function() security_headers { headers = { "a: b" } } end, "must map names to texts")
+  expect_error(function() security_headers { header = {} } end, "unknown option header")
+  expect_error(function() security_headers { remove = 5 } end, "remove must be a text or a list")
+end)

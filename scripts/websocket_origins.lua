@@ -1,0 +1,64 @@
+-- websocket_origins: which web sites may open a WebSocket here.
+--
+-- A hook for `upgrade`. A browser sends the cookies of your site with a WebSocket that any other
+-- site opens; only `Origin` tells them apart. An offer of WebSocket from elsewhere is answered 403.
+-- Offers of other protocols are left to the default: they go on as ordinary requests.
+--
+-- Options:
+--   origins   text or list, required: "https://app.example"; "https://*.app.example" stands for
+--             every name below it, at any depth, not for app.example itself
+--   missing   boolean: whether clients without `Origin`, which are no browsers, pass.
+--             Default: false
+--
+-- Example:
+--   local websocket_origins = require "interim.scripts.websocket_origins"
+--   return {
+--     listen = "127.0.0.1:8080", upstream = "127.0.0.1:9000",
+--     upgrade = websocket_origins { origins = "https://app.example" },
+--   }
+
+local interim = require "interim"
+local options = require "interim.scripts.options"
+
+-- `pattern` has the scheme before its star and the domain, with its dot, behind it.
+local function is_below(origin, pattern)
+  local star = pattern:find("*", 1, true)
+  local before, behind = pattern:sub(1, star - 1), pattern:sub(star + 1)
+  return #origin > #before + #behind and interim.starts(origin, before)
+    and interim.ends(origin, behind)
+    and not origin:sub(#before + 1, -#behind - 1):find("[^%w.-]")
+end
+
+local function offers_websocket(req)
+  for _, protocol in ipairs(req.upgrade) do
+    if protocol:lower() == "websocket" then return true end
+  end
+  return false
+end
+
+return function(given)
+  local o = options("websocket_origins", given, {
+    origins = { "list", required = true },
+    missing = { "boolean", default = false },
+  })
+  local exact, patterns = {}, {}
+  for _, origin in ipairs(o.origins) do
+    origin = origin:lower()
+    if not origin:gsub("://%*%.", "://"):find("^%a[%w+.-]*://[^/*%s]+$") then
+      error(("websocket_origins: %q is no origin; write \"https://app.example\""):format(origin), 2)
+    end
+    if origin:find("*", 1, true) then patterns[#patterns + 1] = origin else exact[origin] = true end
+  end
+
+  return function(req)
+    if not offers_websocket(req) then return nil end
+    local origin = req.headers.origin
+    if origin == nil then return not o.missing and 403 or nil end
+    origin = origin:lower()
+    if exact[origin] then return nil end
+    for _, pattern in ipairs(patterns) do
+      if is_below(origin, pattern) then return nil end
+    end
+    return 403
+  end
+end
