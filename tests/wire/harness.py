@@ -75,7 +75,7 @@ class Proxy:
     """A running interim. Every client it gives out is closed when its scenario settles."""
 
     def __init__(self, directory, fields="", upstream=None, args=None, prelude="", listen=None,
-                 policy=None, descriptors=None, lasting=False, program=None, env=None):
+                 policy=None, descriptors=None, stack=None, lasting=False, program=None, env=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.listen = listen or f"127.0.0.1:{free_port()}"
@@ -93,6 +93,8 @@ class Proxy:
         command = [program or binary(), *args]
         if descriptors is not None:
             command = ["prlimit", f"--nofile={descriptors}:{descriptors}", *command]
+        if stack is not None:
+            command = ["prlimit", f"--stack={stack}:{stack}", *command]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                         start_new_session=True, env={**os.environ, **(env or {})})
