@@ -21,11 +21,11 @@ def accept_key(key):
 
 
 def read_frame(file):
-    """(opcode, payload) of the next frame, unmasked; None at the end."""
+    """(final, opcode, payload) of the next frame, unmasked; None at the end."""
     head = file.read(2)
     if len(head) < 2:
         return None
-    opcode, masked, length = head[0] & 15, head[1] & 128, head[1] & 127
+    final, opcode, masked, length = head[0] & 128, head[0] & 15, head[1] & 128, head[1] & 127
     if length == 126:
         (length,) = struct.unpack(">H", file.read(2))
     elif length == 127:
@@ -34,18 +34,18 @@ def read_frame(file):
     payload = bytearray(file.read(length))
     for i in range(length):
         payload[i] ^= mask[i % 4]
-    return opcode, bytes(payload)
+    return final, opcode, bytes(payload)
 
 
-def frame(opcode, payload, mask=b""):
-    """One final frame; a client's needs a mask of four bytes."""
+def frame(opcode, payload, mask=b"", final=128):
+    """One frame; a client's needs a mask of four bytes."""
     bit = 128 if mask else 0
     if len(payload) < 126:
-        head = struct.pack(">BB", 128 | opcode, bit | len(payload))
+        head = struct.pack(">BB", final | opcode, bit | len(payload))
     elif len(payload) < 65536:
-        head = struct.pack(">BBH", 128 | opcode, bit | 126, len(payload))
+        head = struct.pack(">BBH", final | opcode, bit | 126, len(payload))
     else:
-        head = struct.pack(">BBQ", 128 | opcode, bit | 127, len(payload))
+        head = struct.pack(">BBQ", final | opcode, bit | 127, len(payload))
     if mask:
         payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
     return head + mask + payload
@@ -54,8 +54,8 @@ def frame(opcode, payload, mask=b""):
 def echo(rfile, wfile):
     """Plays the server until the client says goodbye."""
     while (got := read_frame(rfile)) is not None:
-        opcode, payload = got
-        wfile.write(frame(PONG if opcode == PING else opcode, payload))
+        final, opcode, payload = got
+        wfile.write(frame(PONG if opcode == PING else opcode, payload, final=final))
         wfile.flush()
         if opcode == CLOSE:
             break
@@ -79,7 +79,7 @@ def main(port, origin, text):
             return
         assert fields["sec-websocket-accept"] == accept_key(key), "not the answer to this key"
         sock.sendall(frame(TEXT, text.encode(), os.urandom(4)))
-        print("echo:", read_frame(file)[1].decode())
+        print("echo:", read_frame(file)[2].decode())
         sock.sendall(frame(CLOSE, b"", os.urandom(4)))
 
 
