@@ -3,15 +3,40 @@
 import atexit
 import hashlib
 import json
+import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import time
 
+import pytest
+
 from harness import ROOT, free_port
 from lines import PATIENCE, Lines
 from peers import connect
+
+
+PACKAGES = ROOT / "build/node/node_modules"  # tests/run installs them there
+MISSING = set()  # what tests of this run would have needed
+
+
+def need(name):
+    """The path of a program; a test for which this machine lacks it is skipped, by its name."""
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
+    if path is None:
+        MISSING.add(name)
+        pytest.skip(f"missing: {name}")
+    return path
+
+
+def need_package(name):
+    """The same for a package of npm."""
+    need("node")
+    if not (PACKAGES / name).is_dir():
+        MISSING.add(name)
+        pytest.skip(f"missing: the npm package {name}")
 
 
 class Program:
@@ -65,7 +90,7 @@ http {{
   access_log off;
   client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;
   uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
-  types {{ text/plain txt; }}
+  types {{ text/plain txt; text/html html; }}
   keepalive_requests 10000;
   server {{
     listen 127.0.0.1:{port};
@@ -112,7 +137,7 @@ class Nginx(Program):
         self.text = f"127.0.0.1:{self.port}"
         config = directory / "nginx.conf"
         config.write_text(NGINX.format(at=directory, port=self.port, sink=sink.text))
-        super().__init__(["/usr/sbin/nginx", "-p", str(directory), "-c", str(config), "-e", "stderr"])
+        super().__init__([need("nginx"), "-p", str(directory), "-c", str(config), "-e", "stderr"])
         self.await_port(self.port)
 
 
@@ -128,13 +153,46 @@ class Apache(Program):
         config = directory / "apache.conf"
         config.write_text(APACHE.format(at=directory, port=self.port, sink=sink.text,
                                         modules=modules))
-        super().__init__(["/usr/sbin/apache2", "-DFOREGROUND", "-f", str(config)])
+        super().__init__([need("apache2"), "-DFOREGROUND", "-f", str(config)])
         self.await_port(self.port)
+
+
+NODE = ROOT / "tests/node"
+
+
+def node_command(name, *args):
+    return [need("node"), str(NODE / f"{name}.js"), *map(str, args)]
+
+
+class NodeServer(Program):
+    """A server of tests/node, which tells of its events line by line."""
+
+    def __init__(self, name):
+        super().__init__(node_command(name), env={**os.environ, "NODE_PATH": str(PACKAGES)})
+        self.port = int(self.out.wait(r"^\d+$")[0])
+        self.text = f"127.0.0.1:{self.port}"
+
+    def event(self, name, since=0):
+        """The first event of that name at or after a mark."""
+        return json.loads(self.out.wait(f'"event":"{name}"', since).string)
+
+    def events(self, name, since=0):
+        """Those of that name that have come so far."""
+        seen = [json.loads(line) for line in self.out.since(since) if line.startswith("{")]
+        return [event for event in seen if event["event"] == name]
+
+
+def node(name, scene, proxy, *words):
+    """A scene of a client of tests/node, played to its end: its events in order."""
+    done = subprocess.run(node_command(name, scene, proxy.address[1], *words), capture_output=True,
+                          text=True, timeout=60, env={**os.environ, "NODE_PATH": str(PACKAGES)})
+    assert done.returncode == 0 and not done.stderr, (done.stderr, done.stdout[:2000])
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def curl(*args, check=True):
     """What curl prints; it must not fail."""
-    done = subprocess.run(["curl", "-sS", "--max-time", "120", *map(str, args)],
+    done = subprocess.run([need("curl"), "-sS", "--max-time", "120", *map(str, args)],
                           capture_output=True, timeout=150)
     if check:
         assert done.returncode == 0, (done.returncode, done.stderr, done.stdout[:2000])
