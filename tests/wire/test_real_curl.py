@@ -1,12 +1,14 @@
 """curl uploads 200 MB and asks first: forwarded, continued here, refused by the policy, refused by
 the origin. The answer always arrives, never a reset."""
 
+import hashlib
 import json
+import subprocess
 import threading
 
 import pytest
 
-from programs import Sink, curl, curl_facts, make_file
+from programs import Sink, curl, curl_facts, make_file, need
 from scenes import answer_with
 
 SIZE = 200_000_000
@@ -30,6 +32,12 @@ POLICY = """
 def big(tmp_path_factory):
     path = tmp_path_factory.mktemp("big") / "upload.bin"
     return path, make_file(path, SIZE)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "upload.bin"
+    return path, make_file(path, 3_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +148,68 @@ def test_many_requests_share_their_connections(start, sink):
     assert body.count(b"Hello from the origin.") == 50
     proxy.counts("accepted", 1)
     proxy.counts("upstream_connects", 1)
+
+
+def piped(proxy, *args):
+    """curl, uploading what it is given through a pipe."""
+    return subprocess.Popen([need("curl"), "-sS", "--max-time", "60", "-T", "-", *args,
+                             f"{proxy.url}/upload"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("how", ["forward", "continue"])
+def test_an_upload_from_a_pipe_waits_for_the_100_too(start, sink, how):
+    proxy = start(POLICY, upstream=sink.text, lasting=True)
+    process = piped(proxy, "-H", "Expect: 100-continue", "--expect100-timeout", "60", "-H",
+                    f"X-How: {how}")
+    data = b"through a pipe\n" * 100_000
+    assert json.loads(process.communicate(data)[0])["sha256"] == hashlib.sha256(data).hexdigest()
+    line = proxy.exchange()
+    assert (line["status"], line["bytes_in"]) == (200, len(data))
+    assert line["expect"] == ("forward-100" if how == "forward" else "continue")
+
+
+def test_what_comes_through_a_pipe_is_there_before_the_rest(start, origin):
+    proxy = start(POLICY)
+    process = piped(proxy, "-H", "Expect:", "-N")
+    wire = origin.accept()
+    assert wire.request_head().get("transfer-encoding") == "chunked"
+    for piece in (b"first", b"second"):
+        process.stdin.write(piece)
+        process.stdin.flush()
+        assert wire.chunk() == piece
+    process.stdin.close()
+    assert wire.chunk() == b"" and wire.exactly(2) == b"\r\n"
+    wire.send(answer_with(body="all"))
+    assert process.stdout.read() == b"all" and process.wait() == 0
+    process.stdout.close()
+
+
+def test_curl_that_has_waited_enough_sends_and_is_relayed(start, origin, small):
+    proxy = start(POLICY)
+    answers = []
+
+    def ask():
+        answers.append(curl("-H", "Expect: 100-continue", "--expect100-timeout", "0.2",
+                            "-T", small[0], f"{proxy.url}/upload"))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wire = origin.accept()
+    assert wire.request_head().get("expect") == "100-continue"
+    assert hashlib.sha256(wire.exactly(small[0].stat().st_size)).hexdigest() == small[1]
+    wire.send("HTTP/1.1 100 Continue\r\n\r\n", answer_with(body="late, but well"))
+    thread.join()
+    assert answers == [b"late, but well"]
+
+
+def test_an_upload_in_http_1_0_is_told_nothing_and_taken(start, sink, small):
+    proxy = start(POLICY, upstream=sink.text, lasting=True)
+    text = curl("-i", "--http1.0", "-H", "Expect: 100-continue", "--expect100-timeout", "60",
+                "-T", small[0], f"{proxy.url}/upload")
+    head, _, body = text.partition(b"\r\n\r\n")
+    assert b" 200 " in head.split(b"\r\n")[0]
+    assert json.loads(body)["sha256"] == small[1]
+    assert proxy.exchange()["interims"] == []
 
 
 def test_curl_may_speak_http_1_0(start, sink):
