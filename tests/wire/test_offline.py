@@ -524,6 +524,23 @@ def test_a_policy_cannot_be_a_test(folder):
     assert "interim.test is for test files" in done.stderr
 
 
+def test_the_chapter_on_trying_and_testing_is_true(tmp_path):
+    """Its policy, its test file and its commands, with exactly what they print."""
+    text = (ROOT / "lua" / "README.md").read_text()
+    text = text[text.index("## Trying and testing"):text.index("## The interim functions")]
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    policy, tests = [block for kind, block in blocks if kind == "lua"]
+    (tmp_path / "policy.lua").write_text('local interim = require "interim"\n' + policy)
+    (tmp_path / "policy_test.lua").write_text(tests)
+    consoles = [block for kind, block in blocks if kind == "console"]
+    assert len(consoles) == 4
+    for console in consoles:
+        command, _, printed = console.partition("\n")
+        words = shlex.split(command.removeprefix("$ interim "))
+        done = run(*words, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, printed, ""), command
+
+
 # ---- types ----
 
 def test_types_are_written_to_stdout_or_a_file(folder):
