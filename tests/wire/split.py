@@ -105,6 +105,7 @@ class End:
         self.sock = sock
         self.got = bytearray()
         self.seen = 0  # up to here a step has waited for
+        self.searched = 0  # up to here what it waits for does not begin
         self.over = False
         sock.setblocking(False)
         events = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -122,10 +123,12 @@ class End:
             self.got += got
 
     def has(self, mark):
-        at = self.got.find(mark, self.seen)
-        if at >= 0:
-            self.seen = at + len(mark)
-        return at >= 0
+        at = self.got.find(mark, max(self.seen, self.searched))
+        if at < 0:
+            self.searched = max(0, len(self.got) - len(mark) + 1)
+            return False
+        self.seen, self.searched = at + len(mark), 0
+        return True
 
     def end(self):
         try:

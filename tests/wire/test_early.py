@@ -2,10 +2,11 @@
 over is never a request (rules D2, D3, H6, I4).
 
 Each cause is tried with the body unsent, half sent, sent whole with another request behind it, and
-sent in a flood that nobody wants. The body of each consists of requests: were its left-over read as
-one, it would reach the origin or be answered. A reset that overtakes an answer destroys it, so every
-answer must come whole, with a clean end behind it. Request smuggling through a body that only one
-side forgot is the oldest and the newest attack on proxies (CL.0 and 0.CL, Expect-based desync).
+sent in a flood that nobody wants (in Traffic Server an origin's early error raced the upload to it,
+issue 9229). The body of each consists of requests: were its left-over read as one, it would reach
+the origin or be answered. A reset that overtakes an answer destroys it, so every answer must come
+whole, with a clean end behind it. A body that only one side forgot is the oldest and the newest way
+to smuggle a request through a proxy (CL.0, 0.CL, and both by means of Expect).
 """
 
 import socket
@@ -81,6 +82,10 @@ THERE = {
     "403 the response hook": (403, lambda f, **k: framed(f, target="/response", **k),
                               lambda wire: wire.send(OK)),
     "413 of the origin": (413, framed, lambda wire: wire.send(answer_with(status="413 No"))),
+    "413 and a close": (413, framed, lambda wire: (wire.send(answer_with(status="413 No")),
+                                                   wire.close())),
+    "413 and a reset": (413, framed, lambda wire: (wire.send(answer_with(status="413 No")),
+                                                   wire.reset())),
     "417 of the origin": (417, lambda f, *a, **k: framed(f, EXPECT, *a, **k),
                           lambda wire: wire.send(answer_with(status="417 No"))),
 }

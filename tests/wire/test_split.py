@@ -17,9 +17,9 @@ import tempfile
 
 import pytest
 
-from harness import Proxy
+from harness import Proxy, is_sanitized
 from scenes import CHUNKED, EXPECT, MARKER, get, post
-from split import (CLIENT, ORIGIN, WHOLE, Lane, at_client, at_origin, client, client_ends, cuts,
+from split import (CLIENT, ORIGIN, WHOLE, Cut, Lane, at_client, at_origin, client, client_ends, cuts,
                    origin, origin_ends, outcome, play_all, sends)
 from test_upgrade import offer, switching
 
@@ -375,3 +375,28 @@ def test_long_bodies(lanes, framing):
     steps = [client(post(field), body), at_origin(end),
              origin(f"HTTP/1.1 200 OK\r\n{field}\r\n\r\n", body), at_client(end)]
     check(lanes, steps, [200], 1)
+
+
+def peak_memory(lanes):
+    """The most that the workers have held so far."""
+    peak = 0
+    for lane in lanes:
+        for pid in lane.proxy.workers():
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            peak += int(status.split("VmHWM:")[1].split()[0]) * 1024
+    return peak
+
+
+@pytest.mark.skipif(is_sanitized(), reason="memory under a sanitizer says nothing")
+def test_bytes_that_come_one_by_one_need_no_more_memory(lanes):
+    """lighttpd kept a buffer for each read, however small, so that a slow sender made it run out of
+    memory (CVE-2010-0295)."""
+    body = LONG_BODY[:2000]
+    chunked = b"%x\r\n%s\r\n0\r\nX-T: %s\r\n\r\n" % (len(body), body, b"a" * 1000)
+    steps = [client(post(CHUNKED, "X-A: " + "b" * 400), chunked), at_origin("\r\n0\r\n"),
+             origin(f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\nX-A: " + "b" * 400 + "\r\n\r\n", chunked),
+             at_client("\r\n0\r\n"), at_client("\r\n\r\n")]
+    assert len(list(play_all(lanes, steps, [WHOLE] * LANES))) == LANES
+    before = peak_memory(lanes)
+    assert len(list(play_all(lanes, steps, [Cut("bytes", size=1)] * LANES))) == LANES
+    assert peak_memory(lanes) - before < LANES * 128 * 1024

@@ -1,0 +1,178 @@
+"""What went wrong elsewhere with connections, memory and time, and does not go wrong here.
+
+Each test begins with the story. More of them are told where they are played: clients that leave at
+every stage in test_leaving.py, answers that nobody hears in test_early.py, bytes that come one by
+one in test_split.py, deadlines in test_time.py, limits after an edit in test_policy.py.
+"""
+
+import threading
+import time
+
+import pytest
+
+from harness import free_port
+from scenes import CHUNKED, OK, answer_with, exchange, get, is_page, post
+from test_connections import cpu_seconds
+from test_upgrade import offer, switching
+
+POLICY = """
+  request = function(req)
+    if req.path == "/here" then return { status = 200, body = "" } end
+  end,
+"""
+
+
+@pytest.fixture
+def shallow(start):
+    """A proxy whose stack is bounded: what recurses over its input ends it."""
+    proxy = start(POLICY, stack=1 << 16)
+    workers = proxy.workers()
+    yield proxy
+    assert proxy.workers() == workers, "the worker died"
+
+
+@pytest.fixture
+def client(shallow):
+    return shallow.client()
+
+
+# Squid, CVE-2024-25111: the decoder of chunks called itself for each chunk; many small ones used up
+# the stack and ended the process for everybody.
+@pytest.mark.parametrize("size", [8, 512])
+def test_many_chunks_both_ways_need_no_deeper_stack(client, origin, size):
+    unit = b"%x\r\n%s\r\n" % (size, b"a" * size)
+    body = unit * ((1 << 20) // len(unit)) + b"0\r\n\r\n"
+    client.send(post(CHUNKED))
+    wire = origin.accept()
+    wire.request_head()
+    writer = threading.Thread(target=client.send, args=(body,))
+    writer.start()
+    taken, _ = wire.chunks()
+    writer.join()
+    assert taken == b"a" * len(taken) and len(taken) == len(body) // len(unit) * size
+    writer = threading.Thread(target=wire.send,
+                              args=(f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n\r\n", body))
+    writer.start()
+    assert client.response().body == taken
+    writer.join()
+
+
+# Squid, CVE-2023-50269: a list in X-Forwarded-For was followed by a function that called itself for
+# each member.
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Connection", "TE", "Accept", "Via", "Cookie",
+                                  "Forwarded", "Cache-Control", "Trailer", "Upgrade"])
+def test_long_lists_need_no_deeper_stack(client, origin, name):
+    field = f"{name}: " + "a," * 10000
+    client.send(get(field, *["Connection: upgrade"] * (name == "Upgrade")))
+    if name == "Connection":  # which nominates more than there can be
+        is_page(client.response(), 400)
+        return
+    wire = origin.accept()
+    wire.request()
+    wire.send(answer_with(field))
+    assert client.response().body == b"ok"
+
+
+def test_many_pipelined_requests_need_no_deeper_stack(client):
+    count = 5000
+    writer = threading.Thread(target=client.send, args=(get(target="/here") * count,))
+    writer.start()
+    for _ in range(count):
+        assert client.response().status == 200
+    writer.join()
+
+
+def test_many_interim_responses_need_no_deeper_stack(client, origin):
+    client.send(get())
+    wire = origin.accept()
+    wire.request()
+    wire.send("HTTP/1.1 103 X\r\n\r\n" * 256, OK)
+    for _ in range(256):
+        client.interim(103)
+    assert client.response().body == b"ok"
+
+
+# Node.js, CVE-2019-5739: a kept-alive connection without a request had no limit of its own, so that
+# idle clients held their sockets for ever.
+def test_each_wait_of_a_connection_has_an_end_of_its_own(start, origin):
+    proxy = start("timeouts = { idle = 0.2, header = 0.2, body = 0.2, linger = 0.2, response = 0.2,"
+                  " stall = 0.2, tunnel = 0.2, upstream_idle = 0.2 },")
+    never_spoke, kept, half_a_head, half_a_body, refused, unread = (
+        proxy.client(receive_buffer=4096) for _ in range(6))
+    exchange(kept, origin)
+    half_a_head.send("GET /")
+    half_a_body.send(post("Content-Length: 10"), "half")
+    refused.send("no request\r\n\r\n")
+    unread.send(get())
+    # Nobody closes anything from here on: all ends are the proxy's.
+    proxy.wait_stats(lambda s: s["open"] == 0 and s["upstream_open"] == 0)
+    assert half_a_head.response().status == half_a_body.response().status == 408
+    assert refused.response().status == 400
+    assert unread.response().status == 524
+    for client in (never_spoke, kept, half_a_head, half_a_body, refused, unread):
+        client.at_end()
+
+
+# Several servers spun at full speed, or died, when no descriptor was left for a connection that
+# waited to be accepted. Here accepting pauses (test_connections.py); and a descriptor that is
+# missing towards an origin costs that one request, with an answer.
+def test_without_a_descriptor_for_the_origin_there_is_an_answer(start, origin):
+    proxy = start("", descriptors=40)
+    (worker,) = proxy.workers()
+    first = proxy.client()
+    first.send(get())
+    wire = origin.accept()
+    wire.request()
+    crowd = [proxy.client() for _ in range(60)]
+    proxy.wait_stats(lambda s: s["accept_pauses"] > 0)
+    crowd[0].send(get())
+    is_page(crowd[0].response(), 502)
+    before = cpu_seconds(worker)
+    time.sleep(0.5)
+    assert cpu_seconds(worker) - before < 0.15
+    wire.send(OK)
+    assert first.response().body == b"ok"
+    crowd[0].send(get())  # on the connection that is free now
+    wire.request()
+    wire.send(OK)
+    assert crowd[0].response().body == b"ok"
+    for client in crowd:
+        client.close()
+    served = proxy.client()
+    exchange_on_any(served, origin, wire)
+
+
+def exchange_on_any(client, origin, wire):
+    client.send(get(target="/after"))
+    wire = origin.either(wire)
+    assert wire.request().target == "/after"
+    wire.send(OK)
+    assert client.response().body == b"ok"
+
+
+def test_in_a_tunnel_a_missing_descriptor_takes_nothing(start, origin):
+    proxy = start("", descriptors=40, fresh=True)
+    tunnel = proxy.client()
+    tunnel.send(offer(protocol="websocket"))
+    wire = origin.accept()
+    wire.request()
+    wire.send(switching())
+    assert tunnel.head().status == 101
+    crowd = [proxy.client() for _ in range(60)]
+    proxy.wait_stats(lambda s: s["accept_pauses"] > 0)
+    tunnel.send("there")
+    assert wire.exactly(5) == b"there"
+    wire.send("back")
+    assert tunnel.exactly(4) == b"back"
+    for client in crowd:
+        client.close()
+
+
+# A port that nobody listens on any more is a story told to every proxy: each attempt must give its
+# descriptor back.
+def test_a_thousand_refused_connections_leave_nothing(start):
+    proxy = start("", upstream=f"127.0.0.1:{free_port()}")
+    client = proxy.client()
+    for _ in range(1000):
+        client.send(get())
+        assert client.response().status == 502
