@@ -136,7 +136,7 @@ static struct slice check_value(lua_State *L, int index)
                    lua_tostring(L, 2), luaL_typename(L, index));
     struct slice value = slice_trim(check_slice(L, index));
     if (!lint_is_value(value))
-        luaL_error(L, "headers: the value of \"%s\" holds a control byte (CR, LF, NUL…)",
+        luaL_error(L, "headers: the value of \"%s\" holds a control byte (CR, LF, NUL)",
                    lua_tostring(L, 2));
     return value;
 }

@@ -88,7 +88,7 @@ static bool read_value(struct reading *r, struct slice name)
     struct slice value = slice_trim(slice_of(at, len));
     if (!lint_is_value(value)) {
         snprintf(r->why, r->why_size,
-                 "answer: headers[\"%.*s\"] holds a control byte (CR, LF, NUL…)", SLICE_ARG(name));
+                 "answer: headers[\"%.*s\"] holds a control byte (CR, LF, NUL)", SLICE_ARG(name));
         return false;
     }
     if (r->count == FIELDS_MAX) {
