@@ -97,7 +97,7 @@ def test_after_a_refused_offer_the_next_request_meets_the_policy(start, origin):
     assert wire.here() == b"" and origin.untouched()
 
 
-# WebSocket smuggling (Mikhail Egorov, 2019): with a wrong Sec-WebSocket-Version the origin says
+# WebSocket smuggling (0ang3el/websocket-smuggle): with a wrong Sec-WebSocket-Version the origin says
 # 426, the proxy believes in a tunnel; or a 101 is had from a URL that fetches whatever it is told.
 @pytest.mark.parametrize("version", ["777", "13, 777", ""])
 def test_a_wrong_version_is_the_origins_to_refuse_and_no_tunnel(client, origin, version):
@@ -159,7 +159,7 @@ def test_nor_when_the_origin_is_too_slow(start, origin):
     no_other_request(client, wire, origin)
 
 
-# h2c smuggling (Bishop Fox, 2020): `Upgrade: h2c` went on, the origin switched, and HTTP/2 frames
+# h2c smuggling (BishopFox/h2csmuggler): `Upgrade: h2c` went on, the origin switched, and HTTP/2 frames
 # passed every rule of the proxy.
 @pytest.mark.parametrize("connection", ["Upgrade, HTTP2-Settings", "Upgrade", "HTTP2-Settings"])
 @pytest.mark.parametrize("protocol", ["h2c", "H2C", "h2c, h2", "h2c/2", ",h2c"])
