@@ -1,6 +1,6 @@
 'use strict';
-// ws_client: the npm package ws in the scenes of tests/wire/test_real_ws.py. Called with a scene and
-// the proxy's port, prints a line of JSON for each event.
+// ws_client: the npm package ws in the scenes of tests/wire/test_real_ws.py. Called with a scene
+// and the proxy's port, prints a line of JSON for each event.
 
 const WebSocket = require('ws');
 const { createCipheriv } = require('crypto');

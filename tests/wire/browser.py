@@ -61,7 +61,8 @@ class Browser:
 
     def run(self, script):
         """What the script, in the page, resolves to."""
-        script = f"const done = arguments[0]; (async () => {script})().then(done, e => done('' + e))"
+        script = ("const done = arguments[0];"
+                  f"(async () => {script})().then(done, error => done(String(error)))")
         return self.ask("POST", f"{self.session}/execute/async", {"script": script, "args": []})
 
     def stop(self):

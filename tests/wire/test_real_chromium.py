@@ -1,5 +1,5 @@
-"""Chromium, with a page that nginx serves and whose requests the policy sends elsewhere: a WebSocket
-and uploads with fetch. Browsers never ask with Expect, and hold connections as they please."""
+"""Chromium, with a page that nginx serves and whose requests the policy sends elsewhere: a
+WebSocket and uploads with fetch. Browsers never ask with Expect, and hold connections as they please."""
 
 import pathlib
 import shutil

@@ -1,10 +1,11 @@
-"""Python's http.client, which knows nothing of expectations but to skip a 100: here it waits for one
-as its users do, looks before it sends, or sends without looking."""
+"""Python's http.client, which knows nothing of expectations but to skip a 100: here it waits for
+one as its users do, looks before it sends, or sends without looking."""
 
 import hashlib
 import http.client
 import json
 import select
+import socket
 
 import pytest
 
@@ -51,7 +52,7 @@ def wait_for_leave(connection):
     """What the next response is, without taking it away from getresponse."""
     readable = select.select([connection.sock], [], [], PATIENCE)[0]
     assert readable
-    return connection.sock.recv(64, 2).split(b"\r\n")[0]
+    return connection.sock.recv(64, socket.MSG_PEEK).split(b"\r\n")[0]
 
 
 def receipt(connection):
