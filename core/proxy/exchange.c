@@ -316,6 +316,13 @@ bool exchange_may_keep(const struct exchange *x)
 
 /* ---- the end ---- */
 
+static void leave_tunnel(struct exchange *x)
+{
+    x->result.tunnel_in = x->tunnel.relay[0].bytes;
+    x->result.tunnel_out = x->tunnel.relay[1].bytes;
+    x->proxy->stats->tunnels--;
+}
+
 static void fill_result(struct exchange *x, enum outcome outcome)
 {
     static const char *const names[] = {
@@ -362,6 +369,8 @@ void exchange_finish(struct exchange *x, enum outcome outcome)
 
     assert(!x->over);
     x->over = true;
+    if (x->response_step == RESPONSE_STEP_TUNNEL)
+        leave_tunnel(x);
     x->response_step = RESPONSE_STEP_OVER;
     clocks_clear(x);
     cancel_hook(x);

@@ -66,19 +66,11 @@ void exchange_interim(struct exchange *x, size_t bytes)
 
 /* ---- upgrade ---- */
 
-static void finish_tunnel(struct exchange *x)
-{
-    x->result.tunnel_in = x->tunnel.relay[0].bytes;
-    x->result.tunnel_out = x->tunnel.relay[1].bytes;
-    x->proxy->stats->tunnels--;
-    exchange_finish(x, OUTCOME_UPSTREAM);
-}
-
 void exchange_close_tunnel(struct exchange *x, const char *why)
 {
     tunnel_close(&x->tunnel);
     x->result.error = why;
-    finish_tunnel(x);
+    exchange_finish(x, OUTCOME_UPSTREAM);
 }
 
 static void on_tunnel_over(struct tunnel *t, enum tunnel_end end)
@@ -92,7 +84,7 @@ static void on_tunnel_over(struct tunnel *t, enum tunnel_end end)
     } else if (end == TUNNEL_RESET) {
         x->result.error = "one side of the tunnel was reset";
     }
-    finish_tunnel(x);
+    exchange_finish(x, OUTCOME_UPSTREAM);
 }
 
 static void begin_tunnel(struct exchange *x, struct slice protocol)
