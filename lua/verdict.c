@@ -18,7 +18,8 @@ struct reading {
     struct policy_call *call;
     struct field fields[FIELDS_MAX];
     size_t count;
-    bool typed; /* a Content-Type is among them */
+    size_t bytes; /* that they take on the wire */
+    bool typed;   /* a Content-Type is among them */
     char *why;
     size_t why_size;
 };
@@ -91,8 +92,11 @@ static bool read_value(struct reading *r, struct slice name)
                  "answer: headers[\"%.*s\"] holds a control byte (CR, LF, NUL)", SLICE_ARG(name));
         return false;
     }
-    if (r->count == FIELDS_MAX) {
-        snprintf(r->why, r->why_size, "answer: more than %d header fields", FIELDS_MAX);
+    const struct limits *limits = &r->call->view->settings->limits;
+    r->bytes += name.len + value.len + sizeof ": \r\n" - 1;
+    if (r->count == FIELDS_MAX || r->count == limits->fields || r->bytes > limits->head) {
+        snprintf(r->why, r->why_size,
+                 "answer: more header fields than limits.fields and limits.head allow");
         return false;
     }
     struct field *f = &r->fields[r->count++];
@@ -211,6 +215,11 @@ static bool read_body(struct reading *r)
         return false;
     }
     const char *at = lua_tolstring(r->L, -1, &len);
+    if (len > POLICY_BODY_MAX) {
+        snprintf(r->why, r->why_size, "answer: a body of %zu bytes is over %u MiB", len,
+                 POLICY_BODY_MAX >> 20);
+        return false;
+    }
     v->has_body = true;
     v->body = len > 0 ? arena_copy(r->call->view->arena, slice_of(at, len)) : SLICE("");
     if (v->body.at == NULL) {
@@ -349,6 +358,7 @@ bool verdict_read(lua_State *L, int index, struct policy_call *call, char *why, 
     r.L = L;
     r.call = call;
     r.count = 0;
+    r.bytes = 0;
     r.typed = false;
     r.why = why;
     r.why_size = why_size;

@@ -12,8 +12,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* A body a policy may give: it is held for a slow client, and the wall there is CONN_OUT_MAX. */
-#define ANSWER_BODY_MAX (8u << 20)
+/* What the proxy says itself takes memory of its own: a policy may have used up the exchange's. */
+#define ANSWER_ARENA_MAX (64u << 10)
 
 static void count_timeout(struct stats *s, enum trouble t)
 {
@@ -77,13 +77,16 @@ static void send_answer(struct exchange *x, struct head *head, struct slice body
 static void send_page(struct exchange *x, int status, struct slice detail)
 {
     enum page_form form = page_choose(&x->request.head);
-    struct head head = {.arena = &x->arena};
+    struct arena arena;
+    struct head head = {.arena = &arena};
     struct slice body;
 
-    if (page_make(&head, &body, &x->arena, form, status, detail, x->view.id))
+    arena_init(&arena, ANSWER_ARENA_MAX);
+    if (page_make(&head, &body, &arena, form, status, detail, x->view.id))
         send_answer(x, &head, body);
     else
         exchange_cut(x, "no memory for an answer");
+    arena_free(&arena);
 }
 
 /* ---- verdicts ---- */
@@ -96,38 +99,41 @@ static bool add_fields(struct head *head, const struct verdict *v)
     return true;
 }
 
+/* The head and body of the policy's answer, or of the page that stands in for a body. */
+static bool make_answer(struct exchange *x, struct head *head, struct slice *body)
+{
+    const struct verdict *v = &x->call.verdict;
+    enum page_form form = page_choose(&x->request.head);
+
+    if (v->has_body) {
+        head->status = v->status;
+        head->reason = slice_of_string(response_reason(v->status));
+        *body = v->body;
+    } else if (!page_make(head, body, head->arena, form, v->status, SLICE(""), x->view.id)) {
+        return false;
+    }
+    return add_fields(head, v);
+}
+
 void exchange_answer_verdict(struct exchange *x)
 {
     const struct verdict *v = &x->call.verdict;
-    struct head head = {.arena = &x->arena, .status = v->status};
+    struct arena arena;
+    struct head head = {.arena = &arena};
+    struct slice body;
 
     assert(v->status >= 200 && v->status <= 599);
+    assert(v->body.len <= POLICY_BODY_MAX);
     if (x->begun) {
         exchange_cut(x, "a policy answered after the response had begun");
         return;
     }
-    if (v->has_body && v->body.len > ANSWER_BODY_MAX) {
-        log_error("%s: the %s hook's body has %zu bytes, more than %u; answering 500", x->id,
-                  policy_hook_name(x->call.hook), v->body.len, ANSWER_BODY_MAX);
-        x->result.error = "a hook's body is too large";
-        send_page(x, 500, SLICE(""));
-        return;
-    }
-    if (!v->has_body) {
-        enum page_form form = page_choose(&x->request.head);
-        struct slice body;
-        if (!page_make(&head, &body, &x->arena, form, v->status, SLICE(""), x->view.id) ||
-            !add_fields(&head, v))
-            exchange_cut(x, "no memory for an answer");
-        else
-            send_answer(x, &head, body);
-        return;
-    }
-    head.reason = slice_of_string(response_reason(v->status));
-    if (!add_fields(&head, v))
-        exchange_cut(x, "no memory for an answer");
+    arena_init(&arena, ANSWER_ARENA_MAX);
+    if (make_answer(x, &head, &body))
+        send_answer(x, &head, body);
     else
-        send_answer(x, &head, v->body);
+        exchange_cut(x, "no memory for an answer");
+    arena_free(&arena);
 }
 
 void exchange_answer_status(struct exchange *x, int status, const char *why)

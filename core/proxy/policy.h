@@ -96,7 +96,13 @@ enum verdict_kind {
     VERDICT_FAILED    /* the hook erred; the engine has logged why */
 };
 
-/* Slices point into view->arena or are literals. */
+/* A policy's body is held for a slow client, and the wall there is CONN_OUT_MAX. */
+#define POLICY_BODY_MAX (8u << 20)
+
+/*
+ * Slices point into view->arena or are literals. An engine gives no answer whose body is over
+ * POLICY_BODY_MAX or whose fields are over limits.fields or limits.head: that is a failed hook.
+ */
 struct verdict {
     enum verdict_kind kind;
     int status; /* 200..599; 101 and other 1xx are not a final answer */

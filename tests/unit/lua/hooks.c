@@ -160,11 +160,18 @@ static void an_answer_that_cannot_be_sent_fails_and_says_why(void **state)
         {"{ status = 200, headers = { connection = 'close' } }",
          "\"connection\" is written by the proxy alone"},
         {"{ status = 200, body = ('x'):rep(2e6) }", "more than an exchange may hold"},
+        {"{ status = 200, body = ('x'):rep(2^23 + 1) }",
+         "answer: a body of 8388609 bytes is over 8 MiB"},
+        {"{ status = 200, headers = { a = ('x'):rep(40000) } }",
+         "answer: more header fields than limits.fields and limits.head allow"},
+        {"{ status = 200, headers = { a = { 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x' } } }",
+         "answer: more header fields than limits.fields and limits.head allow"},
     };
     struct scene *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char hook[200];
-        snprintf(hook, sizeof hook, "request = function() return %s end", cases[i][0]);
+        snprintf(hook, sizeof hook, "limits = { fields = 8 }, request = function() return %s end",
+                 cases[i][0]);
         scene_policy(s, "", hook);
         assert_failed(s, scene_ask(s, HOOK_REQUEST), cases[i][1]);
         scene_drop(s);
