@@ -50,7 +50,7 @@ def ok(*fields, body="ok", status="200 OK"):
 
 
 CHUNKS = '5;a=b\r\nhello\r\n1;c="d e"\r\n!\r\n0;e\r\nX-Sum: 1\r\nContent-Length: 9\r\nX-T: 2\r\n\r\n'
-RAGGED = "6\r\nabcdef\r\n1\r\ng\r\n0a\r\n0123456789\r\n0\r\n\r\n"
+RAGGED = "6\r\nabcdef\r\n" + "1\r\ng\r\n" * 17 + "0a\r\n0123456789\r\n0\r\n\r\n"
 
 # Each: the statuses of the final responses that the client gets, the number of requests that the
 # origin gets, the steps. Methods other than GET where they decide about the response.

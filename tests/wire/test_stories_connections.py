@@ -92,6 +92,56 @@ def test_many_interim_responses_need_no_deeper_stack(client, origin):
     assert client.response().body == b"ok"
 
 
+# Squid, CVE-2024-25617: a header was within its limit when it came, grew while it was worked on, and
+# then met an assertion. Here what a policy made of a head is measured again, and what the proxy adds
+# itself fits behind a head of any allowed size.
+GROWS = """
+  request = function(req)
+    if req.path == "/fields" then for n = 1, 130 do req.headers["x-" .. n] = "a" end end
+    if req.path == "/size" then
+      for n = 1, 8 do req.headers["x-" .. n] = req.headers["x-long"]:sub(1, 4096) end
+    end
+  end,
+  response = function(req, res)
+    if req.path == "/out-fields" then for n = 1, 130 do res.headers["x-" .. n] = "a" end end
+    if req.path == "/out-size" then
+      for n = 1, 8 do res.headers["x-" .. n] = res.headers["x-long"]:sub(1, 4096) end
+    end
+  end,
+"""
+
+
+@pytest.mark.parametrize("target", ["/fields", "/size"])
+def test_a_request_that_grew_over_its_limit_is_a_431(start, origin, target):
+    client = start(GROWS).client()
+    client.send(get("X-Long: " + "a" * 8000, target=target))
+    is_page(client.response(), 431)
+    assert origin.untouched()
+
+
+@pytest.mark.parametrize("target", ["/out-fields", "/out-size"])
+def test_a_response_that_grew_over_its_limit_is_a_502(start, origin, target):
+    client = start(GROWS).client()
+    client.send(get(target=target))
+    wire = origin.accept()
+    wire.request()
+    wire.send(answer_with("X-Long: " + "a" * 8000))
+    is_page(client.response(), 502)
+
+
+def test_what_the_proxy_adds_fits_behind_the_largest_head(start, origin):
+    client = start('trusted_proxies = { "127.0.0.1" },').client()
+    head = get("X-Forwarded-For: ", "Via: ")
+    room = 32768 - len(head)
+    client.send(get("X-Forwarded-For: " + "a," * (room // 4), "Via: " + "b," * (room // 4)))
+    wire = origin.accept()
+    request = wire.request()
+    assert request.get("x-forwarded-for").endswith("127.0.0.1")
+    assert request.all("via")[-1].endswith("1.1 interim")
+    wire.send(OK)
+    assert client.response().body == b"ok"
+
+
 # Node.js, CVE-2019-5739: a kept-alive connection without a request had no limit of its own, so that
 # idle clients held their sockets for ever.
 def test_each_wait_of_a_connection_has_an_end_of_its_own(start, origin):
