@@ -353,7 +353,7 @@ def test_stall_ends_a_connection_that_does_not_take_the_last_of_its_answer(start
     client = proxy.client(receive_buffer=4096)
     with Span(0.4):
         client.send(get())
-        proxy.wait_stats(lambda s: s["open"] == 0)
+        proxy.wait_stats(lambda s: s["closed"] == 1)
 
 
 def test_half_close_bounds_an_exchange_whose_client_stopped_sending(start, origin):
