@@ -27,7 +27,7 @@ def saw(method, target, host, body):
 
 class Recorder:
     """Reads requests strictly on any number of connections, each in a thread. `seen` holds those
-    that were whole, in order, with their bytes in `message.raw_bytes`; `faults` what was no HTTP.
+    that were whole, in order, with their `raw_bytes` and their `wire`; `faults` what was no HTTP.
     An answer names its request, unless `script` holds another for the target: (bytes, whether to
     hang up behind them)."""
 
@@ -74,6 +74,7 @@ class Recorder:
         wire.raw = b""
         message = wire.request()
         message.raw_bytes = wire.raw
+        message.wire = wire
         self.seen.append(message)
         if message.target in self.script:
             data, ends = self.script[message.target]
