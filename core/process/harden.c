@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "process/child.h"
+#include "process/filter.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -20,6 +21,12 @@
 #define HARDEN_DUMPABLE 1
 #else
 #define HARDEN_DUMPABLE 0
+#endif
+
+/* Newer than the headers of Debian 12. */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE              65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
 static const char *user_or_default(const char *user)
@@ -73,17 +80,21 @@ bool harden_check_user(const char *user, char *why, size_t why_size)
     return geteuid() != 0 || find_user(user_or_default(user), &uid, &gid, why, why_size);
 }
 
-bool harden_worker(const char *user, char *why, size_t why_size)
+bool harden_worker(const char *user, bool jit, char *why, size_t why_size)
 {
+    const struct rlimit none = {0, 0};
     if (geteuid() == 0 && !become(user_or_default(user), why, why_size))
         return false;
     child_die_with_parent();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_DUMPABLE, HARDEN_DUMPABLE, 0, 0, 0) != 0) {
+        prctl(PR_SET_DUMPABLE, HARDEN_DUMPABLE, 0, 0, 0) != 0 ||
+        setrlimit(RLIMIT_CORE, &none) != 0) {
         snprintf(why, why_size, "cannot give up privileges: %s", strerror(errno));
         return false;
     }
-    return true;
+    if (!jit)
+        (void)!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
+    return filter_apply(jit, why, why_size);
 }
 
 void harden_loader(void)

@@ -12,10 +12,11 @@ bool harden_check_user(const char *user, char *why, size_t why_size);
 
 /*
  * For a worker: when root, becomes `user` ("": nobody) for good, groups included; can gain no
- * privileges later; cannot be traced by its own user, and leaves no core file. False with a
- * message: the process must not go on.
+ * privileges later; cannot be traced by its own user, and leaves no core file; without `jit` it can
+ * make no memory executable (where the kernel has that, 6.3 and later); then filter_apply. False
+ * with a message: the process must not go on.
  */
-bool harden_worker(const char *user, char *why, size_t why_size);
+bool harden_worker(const char *user, bool jit, char *why, size_t why_size);
 
 /* For the loader: it can gain no privileges. It keeps its user, to read what the operator may. */
 void harden_loader(void);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "process/crew.h"
 #include "process/desk.h"
+#include "process/filter.h"
 #include "process/harden.h"
 #include "process/heartbeat.h"
 #include "process/inherit.h"
@@ -344,6 +345,7 @@ int supervisor_run(const struct cli *cli)
     static struct supervisor s;
     log_open("parent", cli->log_level);
     harden_raise_descriptors();
+    filter_warm();
     s.cli = cli;
     s.current.config = CONFIG_NONE;
     s.loop = open_loop();

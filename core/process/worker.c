@@ -302,7 +302,8 @@ static void set_up(struct worker *w)
 {
     char why[CONTROL_TEXT_MAX];
     struct worker_start *start = &w->start;
-    if (!harden_worker(config_settings(&start->config)->user, why, sizeof why))
+    const struct settings *settings = config_settings(&start->config);
+    if (!harden_worker(settings->user, settings->jit, why, sizeof why))
         refuse_to_start(start, why);
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOTIMERFD);
     if (w->loop == NULL)

@@ -2,12 +2,13 @@
 
 import os
 import pathlib
+import re
 import signal
 import time
 
 import pytest
 
-from harness import PATIENCE, Proxy
+from harness import PATIENCE, Proxy, is_sanitized
 from scenes import OK, exchange, get, post
 from test_upgrade import offer, switching
 
@@ -211,6 +212,10 @@ def test_workers_have_no_rights_they_do_not_need(running):
     (worker,) = proxy.workers()
     status = status_of(worker)
     assert status["NoNewPrivs"].strip() == "1"
+    if not is_sanitized():
+        assert status["Seccomp"].strip() == "2"
+    limits = pathlib.Path(f"/proc/{worker}/limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits)
     if os.geteuid() == 0:
         assert "0" not in status["Uid"].split()
         assert status["CapEff"].strip() == "0" * 16

@@ -1,0 +1,191 @@
+/*
+ * What a worker may ask of the kernel, and what ends it: each in a child that has dropped all it
+ * can.
+ */
+#include "process/filter.h"
+#include "process/harden.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#define FINE 0
+
+/* The wait status of a child that becomes a worker and does `what`, whose result it exits with. */
+static int fate(int (*what)(void), bool jit)
+{
+    char why[256];
+    int status;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (!harden_worker("", jit, why, sizeof why))
+            _exit(99);
+        _exit(what());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void is_fine(int (*what)(void), bool jit)
+{
+    int status = fate(what, jit);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), FINE);
+}
+
+static void is_fatal(int (*what)(void))
+{
+    if (!INTERIM_FILTER)
+        skip();
+    int status = fate(what, false);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+static int open_a_file(void)
+{
+    return open("/etc/hostname", O_RDONLY | O_CLOEXEC) >= 0 ? FINE : 1;
+}
+
+static int execute(void)
+{
+    return execl("/bin/true", "true", (char *)NULL);
+}
+
+static int make_a_process(void)
+{
+    return fork() >= 0 ? FINE : 1;
+}
+
+static int trace_the_parent(void)
+{
+    return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) == 0 ? FINE : 1;
+}
+
+static int signal_the_parent(void)
+{
+    return kill(getppid(), 0) == 0 ? FINE : 1;
+}
+
+static int listen_somewhere(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    return fd >= 0 && listen(fd, 1) == 0 ? FINE : 1;
+}
+
+static int make_memory_executable(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0 ? FINE : 1;
+}
+
+static int use_other_families(void)
+{
+    return socket(AF_NETLINK, SOCK_RAW, 0) < 0 && errno == EAFNOSUPPORT ? FINE : 1;
+}
+
+static int connect_somewhere(void)
+{
+    int ip4 = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int local = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return ip4 >= 0 && local >= 0 ? FINE : 1;
+}
+
+static int use_what_is_opened_lazily(void)
+{
+    char text[64];
+    unsigned char out[EVP_MAX_MD_SIZE];
+    unsigned len;
+    time_t now = time(NULL);
+    struct tm tm;
+    if (localtime_r(&now, &tm) == NULL || mktime(&tm) == -1 ||
+        strftime(text, sizeof text, "%A %Z", &tm) == 0)
+        return 1;
+    if (EVP_Digest("x", 1, out, &len, EVP_sha1(), NULL) != 1 ||
+        HMAC(EVP_sha256(), "k", 1, out, 1, out, &len) == NULL)
+        return 2;
+    return strerror(ENOENT) != NULL && strsignal(SIGHUP) != NULL ? FINE : 3;
+}
+
+static int abort_itself(void)
+{
+    abort();
+}
+
+static void forbidden_calls_end_the_process(void **state)
+{
+    (void)state;
+    is_fatal(open_a_file);
+    is_fatal(execute);
+    is_fatal(make_a_process);
+    is_fatal(trace_the_parent);
+    is_fatal(signal_the_parent);
+    is_fatal(listen_somewhere);
+}
+
+static void no_code_can_be_made_unless_the_policy_wants_the_jit(void **state)
+{
+    (void)state;
+    is_fatal(make_memory_executable);
+    is_fine(make_memory_executable, true);
+}
+
+static void connections_are_what_it_is_for(void **state)
+{
+    (void)state;
+    is_fine(connect_somewhere, false);
+}
+
+static void other_socket_families_do_not_exist(void **state)
+{
+    (void)state;
+    if (!INTERIM_FILTER)
+        skip();
+    is_fine(use_other_families, false);
+}
+
+static void what_libraries_read_at_first_use_was_read_before(void **state)
+{
+    (void)state;
+    filter_warm();
+    is_fine(use_what_is_opened_lazily, false);
+}
+
+static void a_failed_assertion_still_ends_as_one(void **state)
+{
+    (void)state;
+    int status = fate(abort_itself, false);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+    assert_false(WCOREDUMP(status));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forbidden_calls_end_the_process),
+        cmocka_unit_test(no_code_can_be_made_unless_the_policy_wants_the_jit),
+        cmocka_unit_test(connections_are_what_it_is_for),
+        cmocka_unit_test(other_socket_families_do_not_exist),
+        cmocka_unit_test(what_libraries_read_at_first_use_was_read_before),
+        cmocka_unit_test(a_failed_assertion_still_ends_as_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
