@@ -16,8 +16,17 @@
 #define INSTRUCTIONS 200
 #define STEPS        1000
 
+/* What an allocation costs, in steps: it is filled, and collected one day. */
+#define BYTES_PER_STEP 64
+
+/* Half of what a coarse clock may be behind (4 ms on most kernels), and of it, several. */
+#define HALF_TICK 0.002
+#define ENDING    0.010
+
 /* A worker's stack has 8 MiB; one more coroutine may take 3 of them before the next check. */
 #define STACK_MAX (1024 * 1024)
+
+static void charge(struct budget *b, size_t bytes);
 
 void *budget_allocate(void *budget, void *block, size_t old_size, size_t new_size)
 {
@@ -36,6 +45,8 @@ void *budget_allocate(void *budget, void *block, size_t old_size, size_t new_siz
     if (moved == NULL)
         return new_size <= old_size ? block : NULL; /* Lua relies on shrinking not to fail */
     b->used = b->used - old_size + new_size;
+    if (b->running && new_size > old_size)
+        charge(b, new_size);
     return moved;
 }
 
@@ -53,29 +64,49 @@ bool budget_is_over(const struct budget *b)
     return b->no_time || b->no_memory;
 }
 
-/*
- * The thread's own CPU clock costs a system call, so a coarse clock that costs none says first
- * whether any time can have passed. Neither goes through sys: a test's clock does not run a script.
- */
-static void look(struct budget *b)
+static double now_of(clockid_t clock)
 {
     struct timespec now;
 
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/*
+ * The thread's own CPU clock costs a system call, so a coarse clock that costs none says first
+ * whether any time can have passed. When it first has, some part of what it says is this stretch's.
+ * Neither goes through sys: a test's clock does not run a script.
+ */
+static void look(struct budget *b)
+{
+    double tick = now_of(CLOCK_MONOTONIC_COARSE);
+
     b->steps = 0;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    if (now.tv_sec == b->tick && now.tv_nsec == b->tick_nanos)
+    if (tick == b->tick && !b->ending)
         return;
-    b->tick = now.tv_sec;
-    b->tick_nanos = now.tv_nsec;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    double cpu = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    double cpu = now_of(CLOCK_THREAD_CPUTIME_ID);
     if (b->started < 0)
-        b->started = cpu;
-    else if (cpu - b->started > b->seconds)
-        b->no_time = true;
+        b->started = cpu - ((tick - b->tick) / 2 < HALF_TICK ? (tick - b->tick) / 2 : HALF_TICK);
+    b->tick = tick;
+    b->ending = cpu - b->started > b->seconds - ENDING;
+    b->no_time = cpu - b->started > b->seconds;
 }
 
 static void on_count(lua_State *L, lua_Debug *ar);
+
+/* For the allocator, which cannot raise the error: the next instruction does. */
+static void charge(struct budget *b, size_t bytes)
+{
+    if (budget_is_over(b))
+        return;
+    b->steps +=
+        bytes < (size_t)STEPS * BYTES_PER_STEP ? (unsigned)(bytes / BYTES_PER_STEP) + 1 : STEPS;
+    if (b->steps < STEPS)
+        return;
+    look(b);
+    if (b->no_time && b->watched)
+        lua_sethook(b->L, on_count, LUA_MASKCOUNT, 1);
+}
 
 /* `level`: of the function that is stopped, as lua_getstack counts. */
 static void stop(lua_State *L, const struct budget *b, int level)
@@ -108,7 +139,10 @@ static void on_count(lua_State *L, lua_Debug *ar)
 
 void budget_watch(lua_State *L)
 {
-    budget_of(L)->watched = true;
+    struct budget *b = budget_of(L);
+
+    b->watched = true;
+    b->L = L;
     lua_sethook(L, on_count, LUA_MASKCOUNT, INSTRUCTIONS);
 }
 
@@ -121,12 +155,10 @@ void budget_unwatch(lua_State *L)
 void budget_begin(lua_State *L)
 {
     struct budget *b = budget_of(L);
-    struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    b->tick = now.tv_sec;
-    b->tick_nanos = now.tv_nsec;
+    b->tick = now_of(CLOCK_MONOTONIC_COARSE);
     b->started = -1;
+    b->ending = false;
     b->steps = 0;
     b->no_time = false;
     b->no_memory = false;

@@ -104,12 +104,14 @@ static void read_results(struct task *t)
     struct conversion c = {.task = t, .ok = false, .why = "not enough memory"};
     struct policy_call *call = t->call;
 
-    lua_settop(t->L, 1); /* further results mean nothing, as ever in Lua */
-    if (lua_isnil(t->L, 1)) {
-        call->verdict = (struct verdict){.kind = VERDICT_DEFAULT};
-        return;
+    lua_settop(t->L, 1);        /* further results mean nothing, as ever in Lua */
+    if (lua_istable(t->L, 1)) { /* only the reading of one can raise */
+        if (!engine_protect(t->engine->L, convert, &c))
+            c.ok = false;
+    } else {
+        c.ok = verdict_read(t->L, 1, call, c.why, sizeof c.why);
     }
-    if (!engine_protect(t->engine->L, convert, &c) || !c.ok)
+    if (!c.ok)
         fail(t->engine, call, c.why);
 }
 

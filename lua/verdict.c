@@ -16,7 +16,7 @@
 struct reading {
     lua_State *L;
     struct policy_call *call;
-    struct field fields[FIELDS_MAX];
+    struct field *fields; /* FIELDS_MAX of them: in read_answer, as most answers have none */
     size_t count;
     size_t bytes; /* that they take on the wire */
     bool typed;   /* a Content-Type is among them */
@@ -259,6 +259,9 @@ static void get_raw(lua_State *L, int index, const char *key)
 
 static bool read_answer(struct reading *r, int index)
 {
+    struct field fields[FIELDS_MAX];
+
+    r->fields = fields;
     if (!check_answer_keys(r, index))
         return false;
     get_raw(r->L, index, "status");

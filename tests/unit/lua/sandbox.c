@@ -148,6 +148,7 @@ static const char *const escapes[] = {
     "local co = coroutine.wrap(function() while true do coroutine.yield() end end) "
     "while true do pcall(co) end",
     "setmetatable({}, { __index = function(t, k) while true do pcall(rawget, t, k) end end }).x()",
+    "local t = {} for i = 1, 1e6 do t[i] = -i end while true do table.sort(t) end",
     "table.sort({ 3, 2, 1 }, function() while true do pcall(error) end end)",
     "('x'):gsub('.', function() while true do pcall(error) end end)",
     "while true do pcall(string.rep, 'x', 1e9) end",
