@@ -10,35 +10,68 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LINES_MAX     (1u << 20)
+#define LINES_KEPT    (LINES_MAX / 2) /* while they wait; leaves room for the longest line */
 #define FLUSH_AT      (PIPE_BUF - 512)
 #define FLUSH_SECONDS 0.02
+#define RETRY_SECONDS 0.1 /* while nobody takes them */
+#define LAST_WAIT     500 /* milliseconds without progress, at the end */
+
+/* What one write may hold without being mixed with those of other workers: whole lines. */
+static struct slice next_piece(const struct access *a)
+{
+    struct slice s = buf_slice(&a->lines);
+    const char *end = s.len > PIPE_BUF ? memrchr(s.at, '\n', PIPE_BUF) : NULL;
+
+    return end != NULL ? slice_of(s.at, (size_t)(end - s.at) + 1) : s;
+}
+
+static ssize_t write_piece(const struct access *a, struct slice s)
+{
+    if (a->is_socket)
+        return send(a->fd, s.at, s.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return write(a->fd, s.at, s.len);
+}
+
+/* The other end is gone, or the disk is full. */
+static void lose_all(struct access *a)
+{
+    struct slice s = buf_slice(&a->lines);
+
+    for (size_t i = 0; i < s.len; i++)
+        a->stats->log_lost += s.at[i] == '\n';
+    buf_clear(&a->lines);
+}
 
 static void write_all(struct access *a)
 {
-    while (buf_len(&a->lines) > 0) {
-        struct slice s = buf_slice(&a->lines);
-        ssize_t n = write(a->fd, s.at, s.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            /* Nobody takes the log: the lines are lost, the traffic is not. */
-            buf_clear(&a->lines);
-            break;
-        }
-        buf_consume(&a->lines, (size_t)n);
+    a->blocked = false;
+    while (buf_len(&a->lines) > 0 && !a->blocked) {
+        ssize_t n = write_piece(a, next_piece(a));
+        if (n > 0)
+            buf_consume(&a->lines, (size_t)n);
+        else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            a->blocked = true;
+        else if (n == 0 || errno != EINTR)
+            lose_all(a);
     }
     buf_trim(&a->lines);
 }
 
 static void on_flush(struct deadline *d, void *owner)
 {
-    (void)d;
-    write_all(owner);
+    struct access *a = owner;
+
+    write_all(a);
+    if (a->blocked)
+        deadline_set(d, RETRY_SECONDS);
 }
 
 static void put_escaped(struct buf *out, struct slice s, bool json)
@@ -157,16 +190,27 @@ static void put_json(struct buf *out, const struct policy_view *v)
     buf_append_string(out, "}\n");
 }
 
-void access_init(struct access *a, struct net *net, int fd)
+void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
 {
+    int type;
+    socklen_t len = sizeof type;
+
     a->fd = fd;
+    a->is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    a->blocked = false;
+    a->stats = stats;
     buf_init(&a->lines, LINES_MAX);
     deadline_init(&a->flush, net, on_flush, a);
 }
 
 void access_free(struct access *a)
 {
-    write_all(a);
+    struct pollfd ready = {.fd = a->fd, .events = POLLOUT};
+
+    do
+        write_all(a);
+    while (a->blocked && poll(&ready, 1, LAST_WAIT) > 0);
+    lose_all(a);
     deadline_stop(&a->flush);
     buf_free(&a->lines);
 }
@@ -175,12 +219,16 @@ void access_add(struct access *a, enum log_form form, const struct policy_view *
 {
     if (form == LOG_FORM_NONE)
         return;
+    if (buf_len(&a->lines) > LINES_KEPT) {
+        a->stats->log_lost++;
+        return;
+    }
     if (form == LOG_FORM_JSON)
         put_json(&a->lines, view);
     else
         put_text(&a->lines, view);
-    if (buf_len(&a->lines) >= FLUSH_AT)
+    if (buf_len(&a->lines) >= FLUSH_AT && !a->blocked)
         write_all(a);
-    else if (!deadline_is_set(&a->flush))
-        deadline_set(&a->flush, FLUSH_SECONDS);
+    if (buf_len(&a->lines) > 0 && !deadline_is_set(&a->flush))
+        deadline_set(&a->flush, a->blocked ? RETRY_SECONDS : FLUSH_SECONDS);
 }

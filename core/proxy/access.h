@@ -1,7 +1,9 @@
 /*
  * access: the access log, one line per exchange, as text or as JSON.
  *
- * Lines are gathered and written together, at the latest a moment after they were made. Bytes that
+ * Lines are gathered and written together, at the latest a moment after they were made. While
+ * nobody takes them they wait, up to a limit; beyond it new ones are lost, whole, and counted: no
+ * reader of the log can hold up the traffic, if `fd` does not block or is a socket. Bytes that
  * are not printable ASCII are escaped, so that every line parses back whatever a client sent.
  * Fields are documented in README.md.
  */
@@ -10,15 +12,21 @@
 
 #include "net/deadline.h"
 #include "proxy/policy.h"
+#include "proxy/stats.h"
 
 struct access {
     int fd;
+    bool is_socket;
+    bool blocked; /* it takes no more for now */
     struct buf lines;
     struct deadline flush;
+    struct stats *stats;
 };
 
-void access_init(struct access *a, struct net *net, int fd);
-void access_free(struct access *a); /* writes what is left */
+void access_init(struct access *a, struct net *net, int fd, struct stats *stats);
+
+/* Writes what is left, for as long as it is taken. */
+void access_free(struct access *a);
 
 /* Adds a line about an exchange that is over; its view has `result` set. */
 void access_add(struct access *a, enum log_form form, const struct policy_view *view);

@@ -54,7 +54,7 @@ struct proxy *proxy_new(struct ev_loop *loop, struct stats *stats, int access_fd
         return NULL;
     }
     p->stats = stats;
-    access_init(&p->access, &p->net, access_fd);
+    access_init(&p->access, &p->net, access_fd, stats);
     list_init(&p->generations);
     list_init(&p->listeners);
     list_init(&p->clients);

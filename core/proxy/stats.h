@@ -63,6 +63,7 @@
     X(disagreements, "heads that the two readers read differently; always 0")                      \
     X(hook_errors, "hooks that failed")                                                            \
     X(generations, "policy generations alive: the one in use, and old ones still needed")          \
+    X(log_lost, "access log lines lost: nobody took them")                                         \
     X(accept_pauses, "times accepting was paused for want of descriptors or memory")
 
 struct stats {

@@ -2,11 +2,18 @@
 sent; and the lines on stderr that say what was tried."""
 
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import time
 
 import pytest
 
-from harness import free_port
+from harness import binary, free_port
+from lines import PATIENCE, Lines
+from peers import connect
 from scenes import CHUNKED, EXPECT, OK, answer_with, exchange, get, post
 from test_upgrade import offer, switching
 
@@ -279,3 +286,48 @@ def test_a_broken_response_says_which_rule_it_broke(proxy, client, origin):
     line = proxy.exchange()
     assert re.search("Content-Length|Transfer-Encoding", line["error"], re.IGNORECASE)
     proxy.logged(re.escape(origin.text))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_a_log_that_nobody_reads_holds_up_no_traffic(tmp_path, kind):
+    """Lines wait for a reader as long as there is room, then whole lines are lost, and counted."""
+    listen, target = f"127.0.0.1:{free_port()}", "/" + "x" * 7000
+    policy = tmp_path / "policy.lua"
+    policy.write_text(f'return {{ listen = "{listen}", upstream = "127.0.0.1:9", workers = 1, '
+                      'request = function() return 204 end }\n')
+    if kind == "pipe":
+        reader, writer = os.pipe()
+    else:
+        ends = socket.socketpair()
+        reader, writer = (end.detach() for end in ends)
+    process = subprocess.Popen([binary(), str(policy)], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    try:
+        log = Lines(process.stderr)
+        log.wait("ready:")
+        host, port = listen.split(":")
+        client = connect((host, int(port)))
+        for _ in range(300):
+            client.send(get(target=target))
+            assert client.response().status == 204
+        mark = log.mark()
+        process.send_signal(signal.SIGUSR1)
+        lost = json.loads(log.wait(r"stats (\{.*\})", mark)[1])["log_lost"]
+        assert 0 < lost < 300
+        access = Lines(os.fdopen(reader, "rb"))
+        until = time.monotonic() + PATIENCE
+        while access.mark() < 300 - lost:  # by itself, once there is a reader again
+            assert time.monotonic() < until, (access.mark(), lost)
+            time.sleep(0.01)
+        client.send(get(target="/last"))
+        assert client.response().status == 204
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        access.wait_end()
+        lines = access.since()
+        assert len(lines) == 301 - lost and "/last" in lines[-1]
+        assert all(line.endswith("connect_ms=0.0 first_byte_ms=0.0") for line in lines)
+        assert "killing" not in log.text()
+    finally:
+        process.kill()
+        process.wait()
