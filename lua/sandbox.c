@@ -19,7 +19,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define NAMES_MAX 32
+#define NAMES_MAX        32
+#define PCALL_FRAMES_MAX 1000
 
 /* One library and what of it scripts may see. The base library's name is the globals' own. */
 struct allowed {
@@ -60,7 +61,7 @@ static const struct allowed allowed[] = {
  * instructions unless a function of the script's compares.
  */
 static const char wrappers[] =
-    "local check, pcall, create, resume, error, sort = ...\n"
+    "local enter, check, pcall, create, resume, error, sort = ...\n"
     "local function checked(...) check() return ... end\n"
     "local function unwrapped(ok, ...)\n"
     "  check()\n"
@@ -72,13 +73,23 @@ static const char wrappers[] =
     "  return function(...) check() return unwrapped(resume(co, ...)) end\n"
     "end\n"
     "local function less(a, b) return a < b end\n"
-    "return function(f, ...) return checked(pcall(f, ...)) end,\n"
+    "return function(f, ...) enter() return checked(pcall(f, ...)) end,\n"
     "  function(co, ...) check() return checked(resume(co, ...)) end, wrap,\n"
     "  function(t, f) if f == nil then f = less end return sort(t, f) end\n";
 
 static int lua_check(lua_State *L)
 {
     budget_check(L);
+    return 0;
+}
+
+/* An error is caught once for every pcall on its way: thousands of them would be a while. */
+static int lua_enter(lua_State *L)
+{
+    lua_Debug ar;
+
+    if (lua_getstack(L, PCALL_FRAMES_MAX, &ar) != 0)
+        return luaL_error(L, "stack overflow: pcall more than %d functions deep", PCALL_FRAMES_MAX);
     return 0;
 }
 
@@ -211,6 +222,7 @@ static void wrap_functions(lua_State *L)
 {
     if (luaL_loadbufferx(L, wrappers, sizeof wrappers - 1, "=interim", "t") != 0)
         lua_error(L);
+    lua_pushcfunction(L, lua_enter);
     lua_pushcfunction(L, lua_check);
     lua_getglobal(L, "pcall");
     lua_getglobal(L, LUA_COLIBNAME);
@@ -221,7 +233,7 @@ static void wrap_functions(lua_State *L)
     lua_getglobal(L, LUA_TABLIBNAME);
     lua_getfield(L, -1, "sort");
     lua_remove(L, -2);
-    lua_call(L, 6, 4);
+    lua_call(L, 7, 4);
     lua_getglobal(L, LUA_TABLIBNAME);
     lua_insert(L, -2);
     lua_setfield(L, -2, "sort");

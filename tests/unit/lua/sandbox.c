@@ -211,6 +211,19 @@ static void nor_does_the_end_of_the_stack(void **state)
     }
 }
 
+static void pcall_works_up_to_a_depth(void **state)
+{
+    struct scene *s = *state;
+    scene_policy(s,
+                 "local function down(n) if n > 0 then return (down(n - 1)) end\n"
+                 "return select(2, pcall(string.upper, 'x')) end",
+                 "request = function() if down(900) ~= 'X' then error('too early') end\n"
+                 "local ok, why = pcall(down, 1000)\n"
+                 "if ok or not why:find('pcall more than 1000 functions deep') then error(why) end "
+                 "end");
+    assert_int_equal(scene_ask(s, HOOK_REQUEST)->kind, VERDICT_DEFAULT);
+}
+
 static void recursion_without_end_is_an_error(void **state)
 {
     static const char *const recursions[] = {
@@ -283,6 +296,7 @@ int main(void)
         TEST(after_loading_nothing_shared_can_be_written),
         TEST(nothing_holds_back_the_budgets_error),
         TEST(nor_does_the_end_of_the_stack),
+        TEST(pcall_works_up_to_a_depth),
         TEST(recursion_without_end_is_an_error),
         TEST(modules_beside_the_policy_are_found_and_replayed),
         TEST(a_module_that_fails_is_told_with_its_place),
