@@ -162,6 +162,10 @@ bool filter_apply(bool jit, char *why, size_t why_size)
     if (!INTERIM_FILTER)
         return true;
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    /* Where seccomp(2) itself is refused, as under the filters of some service managers, prctl(2)
+     * does; it ends the thread, and there is only one. */
+    if (ctx == NULL)
+        ctx = seccomp_init(SCMP_ACT_KILL_THREAD);
     int error = ctx == NULL ? -ENOMEM : load(ctx, jit);
     seccomp_release(ctx);
     if (error == 0)

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <seccomp.h>
 
 #define FINE 0
 
@@ -124,6 +125,22 @@ static int use_what_is_opened_lazily(void)
     return strerror(ENOENT) != NULL && strsignal(SIGHUP) != NULL ? FINE : 3;
 }
 
+/* As under a service manager whose own filter lacks seccomp(2). */
+static int open_a_file_without_seccomp(void)
+{
+    char why[256];
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+    if (ctx == NULL || seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) != 0 ||
+        seccomp_load(ctx) != 0)
+        return 98;
+    /* libseccomp remembers what the kernel could do when it was first asked. */
+    seccomp_release(ctx);
+    seccomp_reset(NULL, SCMP_ACT_ALLOW);
+    if (!harden_worker("", false, why, sizeof why))
+        return 97;
+    return open_a_file();
+}
+
 static int abort_itself(void)
 {
     abort();
@@ -168,6 +185,21 @@ static void what_libraries_read_at_first_use_was_read_before(void **state)
     is_fine(use_what_is_opened_lazily, false);
 }
 
+static void a_kernel_that_offers_only_the_older_call_has_the_filter_too(void **state)
+{
+    int status;
+    (void)state;
+    if (!INTERIM_FILTER)
+        skip();
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(open_a_file_without_seccomp());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
 static void a_failed_assertion_still_ends_as_one(void **state)
 {
     (void)state;
@@ -185,6 +217,7 @@ int main(void)
         cmocka_unit_test(connections_are_what_it_is_for),
         cmocka_unit_test(other_socket_families_do_not_exist),
         cmocka_unit_test(what_libraries_read_at_first_use_was_read_before),
+        cmocka_unit_test(a_kernel_that_offers_only_the_older_call_has_the_filter_too),
         cmocka_unit_test(a_failed_assertion_still_ends_as_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
