@@ -30,6 +30,12 @@ def is_sanitized():
     return b"__asan_init" in pathlib.Path(binary()).read_bytes()
 
 
+def is_counted():
+    """Whether the program counts what is executed. Such a one writes files at its end, so it has no
+    filter of system calls, and neither has one that is sanitized."""
+    return b"GCOV_PREFIX" in pathlib.Path(binary()).read_bytes()
+
+
 _guards = []
 
 
