@@ -198,7 +198,8 @@ def test_the_log_hook_costs_nothing_but_a_line(proxy, origin, deed):
     failed(proxy, "log", workers)
 
 
-def test_ten_thousand_out_of_memory_errors_leave_the_worker_as_it_was(proxy, origin):
+def test_ten_thousand_out_of_memory_errors_leave_the_worker_as_it_was(start, origin):
+    proxy = start("access_log = false," + FIELDS, prelude=PRELUDE)
     workers, client = proxy.workers(), proxy.client()
     head = get(*asks("request", "string.rep of 1 GB"))
 
