@@ -7,6 +7,7 @@
 #include "proxy/access.h"
 
 #include "base/sys.h"
+#include "proxy/pulse.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -22,7 +23,8 @@
 #define FLUSH_AT      (PIPE_BUF - 512)
 #define FLUSH_SECONDS 0.02
 #define RETRY_SECONDS 0.1 /* while nobody takes them */
-#define LAST_WAIT     500 /* milliseconds without progress, at the end */
+#define BURST_WAIT    100 /* milliseconds */
+#define LAST_WAIT     500 /* likewise, at the end */
 
 /* What one write may hold without being mixed with those of other workers: whole lines. */
 static struct slice next_piece(const struct access *a)
@@ -55,14 +57,38 @@ static void write_all(struct access *a)
     a->blocked = false;
     while (buf_len(&a->lines) > 0 && !a->blocked) {
         ssize_t n = write_piece(a, next_piece(a));
-        if (n > 0)
+        if (n > 0) {
             buf_consume(&a->lines, (size_t)n);
-        else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            a->stalled = false;
+        } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             a->blocked = true;
-        else if (n == 0 || errno != EINTR)
+        } else if (n == 0 || errno != EINTR) {
             lose_all(a);
+        }
     }
     buf_trim(&a->lines);
+}
+
+/* True if whoever takes the lines takes some within `wait` milliseconds. */
+static bool write_patiently(struct access *a, int wait)
+{
+    struct pollfd ready = {.fd = a->fd, .events = POLLOUT};
+
+    write_all(a);
+    if (!a->blocked)
+        return true;
+    pulse_beat();
+    return poll(&ready, 1, wait) > 0;
+}
+
+/* A burst of lines waits for a reader that is only slower; one that stands still is waited for
+ * once.
+ */
+static bool make_room(struct access *a)
+{
+    while (buf_len(&a->lines) > LINES_KEPT && !a->stalled)
+        a->stalled = !write_patiently(a, BURST_WAIT);
+    return buf_len(&a->lines) <= LINES_KEPT;
 }
 
 static void on_flush(struct deadline *d, void *owner)
@@ -197,7 +223,7 @@ void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
 
     a->fd = fd;
     a->is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
-    a->blocked = false;
+    a->blocked = a->stalled = false;
     a->stats = stats;
     buf_init(&a->lines, LINES_MAX);
     deadline_init(&a->flush, net, on_flush, a);
@@ -205,11 +231,8 @@ void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
 
 void access_free(struct access *a)
 {
-    struct pollfd ready = {.fd = a->fd, .events = POLLOUT};
-
-    do
-        write_all(a);
-    while (a->blocked && poll(&ready, 1, LAST_WAIT) > 0);
+    while (buf_len(&a->lines) > 0 && write_patiently(a, LAST_WAIT))
+        continue;
     lose_all(a);
     deadline_stop(&a->flush);
     buf_free(&a->lines);
@@ -219,7 +242,7 @@ void access_add(struct access *a, enum log_form form, const struct policy_view *
 {
     if (form == LOG_FORM_NONE)
         return;
-    if (buf_len(&a->lines) > LINES_KEPT) {
+    if (!make_room(a)) {
         a->stats->log_lost++;
         return;
     }

@@ -2,10 +2,11 @@
  * access: the access log, one line per exchange, as text or as JSON.
  *
  * Lines are gathered and written together, at the latest a moment after they were made. While
- * nobody takes them they wait, up to a limit; beyond it new ones are lost, whole, and counted: no
- * reader of the log can hold up the traffic, if `fd` does not block or is a socket. Bytes that
- * are not printable ASCII are escaped, so that every line parses back whatever a client sent.
- * Fields are documented in README.md.
+ * nobody takes them they wait, up to a limit; beyond it the worker goes no faster than a reader
+ * that is slow, and without one that stands still: new lines are lost then, whole, and counted.
+ * This needs an `fd` that does not block, or a socket. Bytes that are not printable ASCII are
+ * escaped, so that every line parses back whatever a client sent. Fields are documented in
+ * README.md.
  */
 #ifndef INTERIM_PROXY_ACCESS_H
 #define INTERIM_PROXY_ACCESS_H
@@ -18,6 +19,7 @@ struct access {
     int fd;
     bool is_socket;
     bool blocked; /* it takes no more for now */
+    bool stalled; /* and has not for a while */
     struct buf lines;
     struct deadline flush;
     struct stats *stats;

@@ -62,6 +62,11 @@ void pulse_enter_hook(enum policy_hook hook, uint64_t request)
     enter(1u + (unsigned)hook, request);
 }
 
+void pulse_beat(void)
+{
+    beat(2);
+}
+
 void pulse_enter_loading(void)
 {
     enter(PULSE_LOADING, 0);

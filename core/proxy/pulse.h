@@ -29,6 +29,9 @@ void pulse_start(struct pulse *shared, struct ev_loop *loop);
 void pulse_enter_hook(enum policy_hook hook, uint64_t request);
 void pulse_leave(void);
 
+/* In a long stretch of work without hooks: it goes on. */
+void pulse_beat(void);
+
 void pulse_enter_loading(void); /* until pulse_leave */
 
 #endif
