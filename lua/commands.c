@@ -4,9 +4,9 @@
  */
 #include "commands.h"
 
+#include "base/words.h"
 #include "embedded.h"
 #include "tool.h"
-#include "words.h"
 
 #include <fts.h>
 #include <stdio.h>

@@ -4,10 +4,10 @@
  */
 #include "config.h"
 
+#include "base/words.h"
 #include "http/lint.h"
 #include "proxy/policy.h"
 #include "schema.h"
-#include "words.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

@@ -94,18 +94,18 @@ static int on_panic(lua_State *L)
 
 static int fill(lua_State *L)
 {
-    sandbox_open(L);
+    sandbox_open(L, lua_touserdata(L, 1));
     return 0;
 }
 
-struct engine *engine_open(const struct limits *limits)
+struct engine *engine_open(const struct settings *settings)
 {
     struct engine *e = sys_calloc(1, sizeof *e);
 
     if (e == NULL)
         return NULL;
     list_init(&e->idle);
-    e->budget.max = limits->policy_memory;
+    e->budget.max = settings->limits.policy_memory;
     e->budget.seconds = LOAD_SECONDS;
     e->budget.rule = "the most that loading may take";
     e->L = lua_newstate(budget_allocate, &e->budget);
@@ -115,7 +115,7 @@ struct engine *engine_open(const struct limits *limits)
     }
     lua_atpanic(e->L, on_panic);
     luaJIT_setmode(e->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    if (!engine_protect(e->L, fill, NULL)) {
+    if (!engine_protect(e->L, fill, (void *)(uintptr_t)settings)) {
         engine_close(e);
         return NULL;
     }
@@ -246,7 +246,7 @@ static bool read_policy(const char *path, struct settings *settings, struct buf 
         complain(&l, bundle.gathered->end == 0 ? "not enough memory" : why);
         return false;
     }
-    struct engine *e = engine_open(&settings->limits);
+    struct engine *e = engine_open(settings);
     if (e == NULL) {
         complain(&l, "not enough memory");
         return false;
@@ -289,7 +289,7 @@ static struct policy *load_policy(struct slice bytes, const struct settings *set
         complain(&l, "the policy's bundle is damaged");
         return NULL;
     }
-    struct engine *e = engine_open(&settings->limits);
+    struct engine *e = engine_open(settings);
     if (e == NULL) {
         complain(&l, "not enough memory");
         return NULL;

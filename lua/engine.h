@@ -35,7 +35,7 @@ struct engine {
 };
 
 /* A state with everything a script finds, and under the caps of loading. NULL: no memory. */
-struct engine *engine_open(const struct limits *limits);
+struct engine *engine_open(const struct settings *settings);
 
 struct engine *engine_of(lua_State *L);
 

@@ -4,8 +4,8 @@
  */
 #include "handle.h"
 
+#include "base/words.h"
 #include "task.h"
-#include "words.h"
 
 #include <assert.h>
 #include <lauxlib.h>

@@ -3,8 +3,8 @@
  * copied before it is asked for; what may be set goes through the core's own checks.
  */
 #include "handle.h"
+#include "base/words.h"
 
-#include "words.h"
 
 #include <lauxlib.h>
 

@@ -175,8 +175,22 @@ static int lua_print(lua_State *L)
     return 0;
 }
 
-static bool is_allowed(const struct allowed *a, const char *name)
+static bool is_loader(const char *name)
 {
+    static const char *const loaders[] = {"load", "loadstring", "loadfile", "dofile"};
+
+    for (size_t i = 0; i < sizeof loaders / sizeof loaders[0]; i++)
+        if (strcmp(name, loaders[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_allowed(const struct allowed *a, const struct settings *s, const char *name)
+{
+    if (a == &allowed[0] && settings_allows(s, SETTINGS_ALLOWABLE_LOAD) && is_loader(name))
+        return true;
+    if (a->open == luaopen_os && settings_allows(s, SETTINGS_ALLOWABLE_OS))
+        return true;
     for (size_t i = 0; i < NAMES_MAX && a->names[i] != NULL; i++)
         if (strcmp(a->names[i], name) == 0)
             return true;
@@ -184,12 +198,12 @@ static bool is_allowed(const struct allowed *a, const char *name)
 }
 
 /* Leaves in the table on top only what is on the list. */
-static void prune(lua_State *L, const struct allowed *a)
+static void prune(lua_State *L, const struct allowed *a, const struct settings *s)
 {
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
         lua_pop(L, 1);
-        if (lua_type(L, -1) == LUA_TSTRING && is_allowed(a, lua_tostring(L, -1)))
+        if (lua_type(L, -1) == LUA_TSTRING && is_allowed(a, s, lua_tostring(L, -1)))
             continue;
         lua_pushvalue(L, -1);
         lua_pushnil(L);
@@ -197,7 +211,34 @@ static void prune(lua_State *L, const struct allowed *a)
     }
 }
 
-static void open_libraries(lua_State *L)
+/* What the operator allows beyond the sandbox, by name on the command line. */
+static void open_allowed(lua_State *L, const struct settings *s)
+{
+    static const struct {
+        const char *name;
+        lua_CFunction open;
+    } libraries[SETTINGS_ALLOWABLE_COUNT] = {
+        [SETTINGS_ALLOWABLE_IO] = {LUA_IOLIBNAME, luaopen_io},
+        [SETTINGS_ALLOWABLE_FFI] = {LUA_FFILIBNAME, luaopen_ffi},
+        [SETTINGS_ALLOWABLE_JIT] = {LUA_JITLIBNAME, luaopen_jit},
+        [SETTINGS_ALLOWABLE_DEBUG] = {LUA_DBLIBNAME, luaopen_debug},
+    };
+
+    for (unsigned i = 0; i < SETTINGS_ALLOWABLE_COUNT; i++) {
+        if (!settings_allows(s, i) || libraries[i].open == NULL)
+            continue;
+        lua_pushcfunction(L, libraries[i].open);
+        lua_pushstring(L, libraries[i].name);
+        lua_call(L, 1, 1);
+        /* ffi leaves it to its caller to name it; what jit returns is another table. */
+        if (libraries[i].open == luaopen_ffi)
+            lua_setglobal(L, libraries[i].name);
+        else
+            lua_pop(L, 1);
+    }
+}
+
+static void open_libraries(lua_State *L, const struct settings *s)
 {
     for (size_t i = 0; i < LIBRARIES; i++) {
         if (allowed[i].open == NULL)
@@ -209,13 +250,14 @@ static void open_libraries(lua_State *L)
     /* The base library's list goes last: it would take the other libraries away. */
     for (size_t i = 1; i < LIBRARIES; i++) {
         lua_getglobal(L, allowed[i].library);
-        prune(L, &allowed[i]);
+        prune(L, &allowed[i], s);
     }
     lua_pushvalue(L, LUA_GLOBALSINDEX);
-    prune(L, &allowed[0]);
+    prune(L, &allowed[0], s);
     lua_pop(L, 1);
     for (size_t i = LIBRARIES; i-- > 1;)
         lua_setglobal(L, allowed[i].library);
+    open_allowed(L, s);
 }
 
 static void wrap_functions(lua_State *L)
@@ -285,9 +327,9 @@ static void seed_random(lua_State *L)
     lua_pop(L, 1);
 }
 
-void sandbox_open(lua_State *L)
+void sandbox_open(lua_State *L, const struct settings *settings)
 {
-    open_libraries(L);
+    open_libraries(L, settings);
     wrap_functions(L);
     guard_strings(L);
     seed_random(L);

@@ -11,8 +11,10 @@
 
 #include <lua.h>
 
-/* Fills the globals of a fresh state. Raises when memory is out. */
-void sandbox_open(lua_State *L);
+struct settings;
+
+/* Fills the globals of a fresh state, with what settings->allow adds. Raises when memory is out. */
+void sandbox_open(lua_State *L, const struct settings *settings);
 
 /* After loading: globals and libraries are read-only from now on. Raises when memory is out. */
 void sandbox_seal(lua_State *L);

@@ -3,8 +3,8 @@
  * would be right, and that no key of the table is passed over in silence.
  */
 #include "schema.h"
+#include "base/words.h"
 
-#include "words.h"
 
 #include <assert.h>
 #include <lauxlib.h>

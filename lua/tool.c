@@ -4,9 +4,9 @@
  */
 #include "tool.h"
 
+#include "base/words.h"
 #include "http/response.h"
 #include "require.h"
-#include "words.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -148,7 +148,7 @@ bool tool_open(struct tool *t, const char *script, char *why, size_t why_size)
     settings_default(defaults);
     if (bundle_gather(&t->bundle, script != NULL ? script : "", &t->sources) &&
         (script == NULL || bundle_add_file(&t->bundle, SLICE(""), script, why, why_size)))
-        t->e = engine_open(&defaults->limits);
+        t->e = engine_open(defaults);
     free(defaults);
     if (t->e == NULL)
         return false;

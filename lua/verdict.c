@@ -3,8 +3,8 @@
  * unchecked, and that every refusal lists what would have been right.
  */
 #include "verdict.h"
+#include "base/words.h"
 
-#include "words.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

@@ -4,6 +4,8 @@
  */
 #include "process/cli.h"
 
+#include "base/words.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,9 +13,9 @@ const char cli_help[] =
     "interim - an HTTP proxy that forwards every interim response and asks Lua what to do\n"
     "\n"
     "Usage:\n"
-    "  interim [run] POLICY [--workers N] [--log-level LEVEL]\n"
+    "  interim [run] POLICY [--workers N] [--allow NAMES] [--log-level LEVEL]\n"
     "  interim --listen ADDRESS --upstream ADDRESS [--workers N] [--log-level LEVEL]\n"
-    "  interim check POLICY\n"
+    "  interim check POLICY [--allow NAMES]\n"
     "  interim reload [PID]\n"
     "  interim upgrade [PID]\n"
     "  interim try POLICY METHOD PATH [-H FIELD]... [--json]\n"
@@ -38,6 +40,10 @@ const char cli_help[] =
     "  --listen ADDRESS     without a policy: accept clients here; may be given several times\n"
     "  --upstream ADDRESS   without a policy: pass requests on to here; several take turns\n"
     "  --workers N          worker processes; otherwise what the policy says, or one per CPU\n"
+    "  --allow NAMES        let the policy use what is kept from it otherwise, and its workers "
+    "run\n"
+    "                       without the filter of system calls: io, os, ffi, jit, debug, load,\n"
+    "                       separated by commas. A policy that uses them can do anything\n"
     "  --log-level LEVEL    debug, info, warning or error; otherwise info\n"
     "  --version            print the version\n"
     "  --help               print this text\n"
@@ -62,46 +68,14 @@ const char cli_help[] =
     "Exit status: 0 after a stop that was asked for, 1 when what was asked for failed, 2 when the\n"
     "command line was wrong.\n";
 
-/* How many single-letter changes lie between two words; words of 32 letters or more are far. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t m = strlen(a), n = strlen(b);
-    size_t row[32];
-    if (m >= 32 || n >= 32)
-        return 32;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= m; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
 static bool refuse_word(char *message, const char *what, const char *word, const char *const *known)
 {
-    const char *nearest = NULL;
-    /* Up to a third of the word may be wrong; beyond that a guess would only mislead. */
-    size_t best = strlen(word) / 3 + 2;
-    for (; *known != NULL; known++) {
-        size_t d = distance(word, *known);
-        if (d < best) {
-            best = d;
-            nearest = *known;
-        }
-    }
-    int used = snprintf(message, CLI_MESSAGE_MAX, "unknown %s \"%.100s\"", what, word);
-    if (nearest != NULL)
-        snprintf(message + used, CLI_MESSAGE_MAX - (size_t)used, "; did you mean \"%s\"?", nearest);
+    char hint[WORDS_HINT_MAX];
+    size_t count = 0;
+    while (known[count] != NULL)
+        count++;
+    snprintf(message, CLI_MESSAGE_MAX, "unknown %s \"%.100s\"%s", what, word,
+             words_hint(hint, sizeof hint, slice_of_string(word), known, count));
     return false;
 }
 
@@ -135,12 +109,31 @@ static bool read_log_level(struct cli *cli, const char *value, char *message)
     return refuse_word(message, "log level", value, names);
 }
 
+static bool read_allow(struct cli *cli, const char *value, char *message)
+{
+    struct slice list = slice_of_string(value);
+    struct slice name;
+    while (slice_next_member(&list, &name)) {
+        unsigned bit = settings_allow_bit(name);
+        if (bit == 0) {
+            snprintf(message, CLI_MESSAGE_MAX,
+                     "--allow takes io, os, ffi, jit, debug, load, not \"%.*s\"",
+                     (int)(name.len < 100 ? name.len : 100), name.at);
+            return false;
+        }
+        cli->allow |= bit;
+    }
+    return true;
+}
+
 static bool read_option(struct cli *cli, const char *name, const char *value, char *message)
 {
     if (strcmp(name, "--workers") == 0)
         return read_workers(cli, value, message);
     if (strcmp(name, "--log-level") == 0)
         return read_log_level(cli, value, message);
+    if (strcmp(name, "--allow") == 0)
+        return read_allow(cli, value, message);
     if (strcmp(name, "--listen") == 0) {
         if (cli->listen_count == SETTINGS_LISTENERS)
             return refuse(message, "too many --listen");
@@ -156,10 +149,10 @@ static bool read_option(struct cli *cli, const char *name, const char *value, ch
 /* Reads argv[*i], an option, and its value, which may be the next argument. */
 static bool take_option(struct cli *cli, int argc, char *const argv[], int *i, char *message)
 {
-    static const char *const valued[] = {"--listen", "--upstream", "--workers", "--log-level",
-                                         NULL};
-    static const char *const known[] = {"--listen", "--upstream", "--workers", "--log-level",
-                                        "--help",   "--version",  NULL};
+    static const char *const valued[] = {"--listen", "--upstream",  "--workers",
+                                         "--allow",  "--log-level", NULL};
+    static const char *const known[] = {"--listen",    "--upstream", "--workers", "--allow",
+                                        "--log-level", "--help",     "--version", NULL};
     const char *arg = argv[*i];
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
         cli->command = CLI_HELP;
@@ -268,7 +261,7 @@ static bool check_combination(const struct cli *cli, char *message)
     if (cli->command == CLI_HELP || cli->command == CLI_VERSION)
         return true;
     if (cli->command == CLI_RELOAD || cli->command == CLI_UPGRADE) {
-        if (addressed || cli->workers != 0)
+        if (addressed || cli->workers != 0 || cli->allow != 0)
             return refuse(message, "options are for starting: what runs is only asked");
         return true;
     }
@@ -279,6 +272,8 @@ static bool check_combination(const struct cli *cli, char *message)
         return refuse(message, "--workers is for running, not for check");
     if (cli->policy != NULL)
         return true;
+    if (cli->allow != 0)
+        return refuse(message, "--allow is for a policy file: there is none");
     if (!addressed)
         return refuse(message, "a policy file is needed, or --listen and --upstream");
     if (cli->listen_count == 0)

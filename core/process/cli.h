@@ -30,6 +30,7 @@ struct cli {
     const char *upstream[SETTINGS_ADDRESSES];
     size_t upstream_count;
     unsigned workers; /* 0: what the policy says */
+    unsigned allow;   /* bits of settings_allow_bit */
     enum log_level log_level;
     int pid;           /* CLI_RELOAD, CLI_UPGRADE: of the parent to ask; 0: the only one */
     char *const *argv; /* all of it, for the parent's successor */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "process/child.h"
 #include "process/filter.h"
+#include "proxy/settings.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -80,10 +81,10 @@ bool harden_check_user(const char *user, char *why, size_t why_size)
     return geteuid() != 0 || find_user(user_or_default(user), &uid, &gid, why, why_size);
 }
 
-bool harden_worker(const char *user, bool jit, char *why, size_t why_size)
+bool harden_worker(const struct settings *settings, char *why, size_t why_size)
 {
     const struct rlimit none = {0, 0};
-    if (geteuid() == 0 && !become(user_or_default(user), why, why_size))
+    if (geteuid() == 0 && !become(user_or_default(settings->user), why, why_size))
         return false;
     child_die_with_parent();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
@@ -92,9 +93,11 @@ bool harden_worker(const char *user, bool jit, char *why, size_t why_size)
         snprintf(why, why_size, "cannot give up privileges: %s", strerror(errno));
         return false;
     }
-    if (!jit)
+    if (settings->allow != 0)
+        return true;
+    if (!settings->jit)
         (void)!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
-    return filter_apply(jit, why, why_size);
+    return filter_apply(settings->jit, why, why_size);
 }
 
 void harden_loader(void)

@@ -7,16 +7,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct settings;
+
 /* True if that user exists, or if this process could not change to it anyhow. Else a message. */
 bool harden_check_user(const char *user, char *why, size_t why_size);
 
 /*
- * For a worker: when root, becomes `user` ("": nobody) for good, groups included; can gain no
- * privileges later; cannot be traced by its own user, and leaves no core file; without `jit` it can
- * make no memory executable (where the kernel has that, 6.3 and later); then filter_apply. False
+ * For a worker: when root, becomes settings->user ("": nobody) for good, groups included; can gain
+ * no privileges later; cannot be traced by its own user, and leaves no core file; without `jit` it
+ * can make no memory executable (where the kernel has that, 6.3 and later); then filter_apply. What
+ * --allow lets a policy use needs calls that no list can foresee: then neither of these two. False
  * with a message: the process must not go on.
  */
-bool harden_worker(const char *user, bool jit, char *why, size_t why_size);
+bool harden_worker(const struct settings *settings, char *why, size_t why_size);
 
 /* For the loader: it can gain no privileges. It keeps its user, to read what the operator may. */
 void harden_loader(void);

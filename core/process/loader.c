@@ -47,6 +47,7 @@ static bool read_policy(const struct cli *cli, int config_fd, struct buf *errors
     char why[256];
     buf_init(&bundle, LOADER_BUNDLE_MAX);
     settings_default(&settings);
+    settings.allow = cli->allow;
     bool ok = policy_engine.read(cli->policy, &settings, &bundle, errors);
     if (ok && cli->workers != 0)
         settings.workers = cli->workers;

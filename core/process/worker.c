@@ -317,7 +317,7 @@ static void set_up(struct worker *w)
     struct worker_start *start = &w->start;
     const struct settings *settings = config_settings(&start->config);
     int access_fd = open_log();
-    if (!harden_worker(settings->user, settings->jit, why, sizeof why))
+    if (!harden_worker(settings, why, sizeof why))
         refuse_to_start(start, why);
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOTIMERFD);
     if (w->loop == NULL)

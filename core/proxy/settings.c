@@ -184,3 +184,16 @@ bool settings_trusts(const struct settings *s, const struct addr *peer)
             return true;
     return false;
 }
+
+unsigned settings_allow_bit(struct slice name)
+{
+#define ALLOWABLE_NAME(name, text) SLICE_INIT(text),
+    static const struct slice names[SETTINGS_ALLOWABLE_COUNT] = {
+        SETTINGS_ALLOWABLE(ALLOWABLE_NAME)};
+#undef ALLOWABLE_NAME
+
+    for (unsigned i = 0; i < SETTINGS_ALLOWABLE_COUNT; i++)
+        if (slice_equals(name, names[i]))
+            return 1u << i;
+    return 0;
+}

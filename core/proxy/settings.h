@@ -86,7 +86,29 @@ struct settings {
     double drain;
     char user[SETTINGS_NAME_MAX];            /* "": "nobody" when started as root */
     bool jit;
+    unsigned allow; /* bits of settings_allow_bit, from the command line alone: a policy cannot lift what
+                       contains it */
 };
+
+/* What is kept from policies unless the operator allows it by name. */
+#define SETTINGS_ALLOWABLE(X)                                                                      \
+    X(IO, "io")                                                                                    \
+    X(OS, "os")                                                                                    \
+    X(FFI, "ffi")                                                                                  \
+    X(JIT, "jit")                                                                                  \
+    X(DEBUG, "debug")                                                                              \
+    X(LOAD, "load")
+
+#define SETTINGS_ALLOWABLE_INDEX(name, text) SETTINGS_ALLOWABLE_##name,
+enum settings_allowable { SETTINGS_ALLOWABLE(SETTINGS_ALLOWABLE_INDEX) SETTINGS_ALLOWABLE_COUNT };
+
+/* The bit of a name in `allow`; 0 for one that is not in the list. */
+unsigned settings_allow_bit(struct slice name);
+
+static inline bool settings_allows(const struct settings *s, enum settings_allowable what)
+{
+    return (s->allow & 1u << what) != 0;
+}
 
 void settings_default(struct settings *s);
 

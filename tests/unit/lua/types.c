@@ -173,7 +173,7 @@ static void every_function_of_interim_is_there(void **state)
     size_t written = 0;
     (void)state;
     settings_default(settings);
-    struct engine *e = engine_open(&settings->limits);
+    struct engine *e = engine_open(settings);
     assert_non_null(e);
     lua_getfield(e->L, LUA_REGISTRYINDEX, "interim");
     size_t found = check_functions(e->L, "interim");

@@ -4,6 +4,7 @@
  */
 #include "process/filter.h"
 #include "process/harden.h"
+#include "proxy/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,12 +32,14 @@
 /* The wait status of a child that becomes a worker and does `what`, whose result it exits with. */
 static int fate(int (*what)(void), bool jit)
 {
+    static struct settings settings;
     char why[256];
     int status;
+    settings.jit = jit;
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        if (!harden_worker("", jit, why, sizeof why))
+        if (!harden_worker(&settings, why, sizeof why))
             _exit(99);
         _exit(what());
     }
@@ -128,6 +131,7 @@ static int use_what_is_opened_lazily(void)
 /* As under a service manager whose own filter lacks seccomp(2). */
 static int open_a_file_without_seccomp(void)
 {
+    static struct settings settings;
     char why[256];
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
     if (ctx == NULL || seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) != 0 ||
@@ -136,7 +140,7 @@ static int open_a_file_without_seccomp(void)
     /* libseccomp remembers what the kernel could do when it was first asked. */
     seccomp_release(ctx);
     seccomp_reset(NULL, SCMP_ACT_ALLOW);
-    if (!harden_worker("", false, why, sizeof why))
+    if (!harden_worker(&settings, why, sizeof why))
         return 97;
     return open_a_file();
 }

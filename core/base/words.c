@@ -1,7 +1,7 @@
 /*
  * words: pure functions of text, for messages and for the policy's data fields.
  */
-#include "words.h"
+#include "base/words.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * words: what a person meant: the nearest known word, and durations and sizes as people write them.
  */
-#ifndef INTERIM_LUA_WORDS_H
-#define INTERIM_LUA_WORDS_H
+#ifndef INTERIM_BASE_WORDS_H
+#define INTERIM_BASE_WORDS_H
 
 #include "base/slice.h"
 

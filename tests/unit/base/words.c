@@ -1,7 +1,7 @@
 /*
  * What a person meant, by examples.
  */
-#include "words.h"
+#include "base/words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
