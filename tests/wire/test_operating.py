@@ -131,13 +131,13 @@ def test_a_process_that_is_no_interim_is_told_from_one(running):
 ALONE = r"""
 set -e
 interim=$1
-"$interim" reload && exit 9 || true
+if "$interim" reload; then exit 9; fi
 "$interim" --listen unix:$2/a --upstream 127.0.0.1:9 2>$2/a.log & a=$!
-until grep -q ready: $2/a.log; do sleep 0.02; done
-"$interim" reload && exit 8 || true
+until grep -qs ready: $2/a.log; do sleep 0.02; done
+if "$interim" reload; then exit 8; fi
 "$interim" --listen unix:$2/b --upstream 127.0.0.1:9 2>$2/b.log & b=$!
-until grep -q ready: $2/b.log; do sleep 0.02; done
-"$interim" reload && exit 7 || true
+until grep -qs ready: $2/b.log; do sleep 0.02; done
+if "$interim" reload; then exit 7; fi
 kill $a $b
 wait
 echo pids $a $b
