@@ -5,7 +5,6 @@
 #include "handle.h"
 #include "base/words.h"
 
-
 #include <lauxlib.h>
 
 static void get_method(lua_State *L, struct policy_view *view)

@@ -24,7 +24,7 @@
 
 /* One library and what of it scripts may see. The base library's name is the globals' own. */
 struct allowed {
-    const char *library;
+    const char *name;
     lua_CFunction open;
     const char *names[NAMES_MAX];
 };
@@ -244,19 +244,19 @@ static void open_libraries(lua_State *L, const struct settings *s)
         if (allowed[i].open == NULL)
             continue;
         lua_pushcfunction(L, allowed[i].open);
-        lua_pushstring(L, i == 0 ? "" : allowed[i].library);
+        lua_pushstring(L, i == 0 ? "" : allowed[i].name);
         lua_call(L, 1, 0);
     }
     /* The base library's list goes last: it would take the other libraries away. */
     for (size_t i = 1; i < LIBRARIES; i++) {
-        lua_getglobal(L, allowed[i].library);
+        lua_getglobal(L, allowed[i].name);
         prune(L, &allowed[i], s);
     }
     lua_pushvalue(L, LUA_GLOBALSINDEX);
     prune(L, &allowed[0], s);
     lua_pop(L, 1);
     for (size_t i = LIBRARIES; i-- > 1;)
-        lua_setglobal(L, allowed[i].library);
+        lua_setglobal(L, allowed[i].name);
     open_allowed(L, s);
 }
 
@@ -410,13 +410,13 @@ static void seal_interim(lua_State *L)
 void sandbox_seal(lua_State *L)
 {
     for (size_t i = 1; i < LIBRARIES; i++) {
-        lua_getglobal(L, allowed[i].library);
+        lua_getglobal(L, allowed[i].name);
         if (!lua_istable(L, -1) || luaL_getmetafield(L, -1, "__metatable")) {
             lua_settop(L, 0);
             continue; /* a policy that replaced it while it was loaded has its own now */
         }
-        seal(L, allowed[i].library);
-        if (strcmp(allowed[i].library, LUA_STRLIBNAME) == 0) {
+        seal(L, allowed[i].name);
+        if (strcmp(allowed[i].name, LUA_STRLIBNAME) == 0) {
             lua_pushliteral(L, "");
             lua_getmetatable(L, -1);
             lua_pushvalue(L, -3);

@@ -5,7 +5,6 @@
 #include "schema.h"
 #include "base/words.h"
 
-
 #include <assert.h>
 #include <lauxlib.h>
 #include <stdarg.h>

@@ -5,7 +5,6 @@
 #include "verdict.h"
 #include "base/words.h"
 
-
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>

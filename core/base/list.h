@@ -15,7 +15,7 @@ struct list {
 };
 
 /* The owner of a node: LIST_OWNER(node, struct client, node). */
-#define LIST_OWNER(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define LIST_OWNER(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {

@@ -15,8 +15,8 @@ void log_open(const char *who, enum log_level least);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* For tools that show lines in a form of their own: every line goes to `take`, its text escaped, and
- * nothing to stderr, until the next call with NULL. */
+/* For tools that show lines in a form of their own: every line goes to `take`, its text escaped,
+ * and nothing to stderr, until the next call with NULL. */
 void log_divert(void (*take)(enum log_level level, const char *text, void *arg), void *arg);
 
 #define log_debug(...)   log_line(LOG_DEBUG, __VA_ARGS__)

@@ -17,8 +17,11 @@ struct slice {
 };
 
 /* A slice of a string literal, usable where a constant expression is needed: SLICE_INIT("GET"). */
-#define SLICE_INIT(literal) {(literal), sizeof(literal) - 1}
-#define SLICE(literal)      ((struct slice)SLICE_INIT(literal))
+#define SLICE_INIT(literal)                                                                        \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+#define SLICE(literal) ((struct slice)SLICE_INIT(literal))
 
 /* For printf: printf("%.*s", SLICE_ARG(s)). */
 #define SLICE_ARG(s) (int)(s).len, (s).at

@@ -28,7 +28,8 @@ int sys_socket(int domain, int type);
 int sys_accept(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 ssize_t sys_recv(int fd, void *bytes, size_t n);
-ssize_t sys_writev(int fd, const struct iovec *iov, int count); /* never raises SIGPIPE on sockets */
+ssize_t sys_writev(int fd, const struct iovec *iov,
+                   int count); /* never raises SIGPIPE on sockets */
 int sys_shutdown_write(int fd);
 int sys_close(int fd);
 

@@ -9,9 +9,9 @@
 
 #include "http/lint.h"
 
-#define DIGITS_MAX     16
-#define EXTENSION_MAX  256
-#define OVERHEAD_FREE  16384
+#define DIGITS_MAX    16
+#define EXTENSION_MAX 256
+#define OVERHEAD_FREE 16384
 
 /* In the order of the wire. */
 enum step {

@@ -31,14 +31,14 @@ struct lint_field {
 
 /* What the strict reader saw. Offsets count from the first byte given. */
 struct lint_head {
-    uint32_t skipped;                /* empty lines before a request line: 0, 2 or 4 bytes */
-    uint32_t method, method_len;     /* request only */
-    uint32_t target, target_len;     /* request only */
-    unsigned major, minor;           /* as written: "HTTP/1.7" is 1 and 7 */
-    int status;                      /* response only */
-    uint32_t reason, reason_len;     /* response only; may be empty */
-    size_t count;                    /* fields found */
-    struct lint_field *fields;       /* the caller's array; room for `room` */
+    uint32_t skipped;            /* empty lines before a request line: 0, 2 or 4 bytes */
+    uint32_t method, method_len; /* request only */
+    uint32_t target, target_len; /* request only */
+    unsigned major, minor;       /* as written: "HTTP/1.7" is 1 and 7 */
+    int status;                  /* response only */
+    uint32_t reason, reason_len; /* response only; may be empty */
+    size_t count;                /* fields found */
+    struct lint_field *fields;   /* the caller's array; room for `room` */
     size_t room;
 };
 

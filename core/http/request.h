@@ -19,7 +19,7 @@ struct request {
                                      in HTTP/1.0 */
     bool keep_alive;              /* what the client wants (RFC 9112 section 9.3) */
     bool is_head;
-    bool wants_answer_here;       /* TRACE or OPTIONS with Max-Forwards: 0 (RFC 9110 7.6.2) */
+    bool wants_answer_here; /* TRACE or OPTIONS with Max-Forwards: 0 (RFC 9110 7.6.2) */
 };
 
 /*

@@ -17,8 +17,7 @@ struct response {
  * `bytes` and `arena` must outlive *out.
  */
 struct fault response_read(struct response *out, struct arena *arena, struct slice bytes,
-                           bool to_head_request, const struct lint_limits *limits,
-                           bool *disagreed);
+                           bool to_head_request, const struct lint_limits *limits, bool *disagreed);
 
 /* The usual reason phrase of a status ("Not Found"); "" for one that has none. */
 const char *response_reason(int status);

@@ -35,15 +35,15 @@ bool rewrite_request(struct buf *out, const struct rewrite_request *r);
 
 /* What a final response head needs to know. */
 struct rewrite_response {
-    const struct head *head;   /* status, reason, fields */
-    struct framing framing;    /* towards the client; NONE writes no framing field, LENGTH keeps or
-                                  makes Content-Length, CHUNKED writes Transfer-Encoding, CLOSE
-                                  neither */
-    bool keep_framing_fields;  /* HEAD, 304: the origin's Content-Length passes as it is */
-    bool close;                /* write `Connection: close` */
-    bool keep_alive;           /* write `Connection: keep-alive`: an HTTP/1.0 client that asked */
-    struct slice via;          /* empty: no Via */
-    struct slice date;         /* IMF-fixdate, added if the response has no Date; empty: never */
+    const struct head *head;  /* status, reason, fields */
+    struct framing framing;   /* towards the client; NONE writes no framing field, LENGTH keeps or
+                                 makes Content-Length, CHUNKED writes Transfer-Encoding, CLOSE
+                                 neither */
+    bool keep_framing_fields; /* HEAD, 304: the origin's Content-Length passes as it is */
+    bool close;               /* write `Connection: close` */
+    bool keep_alive;          /* write `Connection: keep-alive`: an HTTP/1.0 client that asked */
+    struct slice via;         /* empty: no Via */
+    struct slice date;        /* IMF-fixdate, added if the response has no Date; empty: never */
 };
 
 bool rewrite_response(struct buf *out, const struct rewrite_response *r);

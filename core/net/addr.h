@@ -39,7 +39,8 @@ size_t addr_parse(struct slice text, bool any_host, struct addr *out, size_t max
  * IPv4 address mapped into IPv6 is written as IPv4. */
 const char *addr_text(const struct addr *a, char text[ADDR_TEXT_MAX]);
 
-/* The host part alone: "127.0.0.1", "::1" (an IPv4 address mapped into IPv6 as IPv4), "" for unix. */
+/* The host part alone: "127.0.0.1", "::1" (an IPv4 address mapped into IPv6 as IPv4), "" for unix.
+ */
 const char *addr_host(const struct addr *a, char text[ADDR_TEXT_MAX]);
 
 unsigned addr_port(const struct addr *a); /* 0 for unix */

@@ -151,8 +151,9 @@ static void start(struct supervisor *s)
         return;
     }
     if (settings->allow != 0)
-        log_warning("--allow: nothing contains the policy any more, and its workers run without the "
-                    "filter of system calls");
+        log_warning(
+            "--allow: nothing contains the policy any more, and its workers run without the "
+            "filter of system calls");
     s->phase = PHASE_STARTING;
     crew_resize(&s->crew, config_workers(&s->current.config));
 }

@@ -32,55 +32,56 @@ const char *policy_hook_name(enum policy_hook hook); /* "request" */
 
 /* What the `timeout` and `error` hooks are told. */
 struct policy_trouble {
-    const char *kind;      /* "response", "connect", "refused", "bad_response"…; a literal */
-    int status;            /* what the built-in page would say */
-    double after;          /* seconds the deadline was set to; 0 for an error */
-    double elapsed;        /* seconds since the end of the request head */
-    const char *upstream;  /* name, or "" */
-    const char *address;   /* tried last, or "" */
-    const char *detail;    /* for people: what was tried and what happened */
-    size_t interims;       /* interim responses seen */
-    int last_interim;      /* code, 0: none */
-    uint64_t bytes_sent;   /* of the request body, to the origin */
+    const char *kind;     /* "response", "connect", "refused", "bad_response"…; a literal */
+    int status;           /* what the built-in page would say */
+    double after;         /* seconds the deadline was set to; 0 for an error */
+    double elapsed;       /* seconds since the end of the request head */
+    const char *upstream; /* name, or "" */
+    const char *address;  /* tried last, or "" */
+    const char *detail;   /* for people: what was tried and what happened */
+    size_t interims;      /* interim responses seen */
+    int last_interim;     /* code, 0: none */
+    uint64_t bytes_sent;  /* of the request body, to the origin */
 };
 
 #define POLICY_INTERIM_CODES 16 /* codes kept per exchange, for logs */
 
 /* What the `log` hook and the access log are told once the exchange is over. */
 struct policy_result {
-    int status;               /* final one sent to the client; 0: none was */
-    const char *outcome;      /* "upstream", "here", "aborted", "cut": where the answer came from */
-    const char *error;        /* why it failed; "" */
-    const char *upstream;     /* name; "" */
-    const char *address;      /* of the origin; "" */
-    const char *expect;       /* "", "forward-100", "continue", "refused"…: decisions.c */
-    const char *upgrade;      /* "", the protocol switched to, or "declined"…: decisions.c */
-    const int *interims;      /* codes forwarded, in order; the first POLICY_INTERIM_CODES */
-    size_t interim_count;     /* forwarded in all */
-    uint64_t bytes_in;        /* request body bytes received */
-    uint64_t bytes_out;       /* response body bytes sent */
-    uint64_t tunnel_in;       /* client to origin */
-    uint64_t tunnel_out;      /* origin to client */
-    double elapsed;           /* seconds, end of request head to the end */
-    double connect;           /* seconds to a connection; 0 when it was pooled */
-    double first_byte;        /* seconds to the first byte of any response; 0: none */
-    bool reused;              /* the origin's connection came from the pool */
+    int status;           /* final one sent to the client; 0: none was */
+    const char *outcome;  /* "upstream", "here", "aborted", "cut": where the answer came from */
+    const char *error;    /* why it failed; "" */
+    const char *upstream; /* name; "" */
+    const char *address;  /* of the origin; "" */
+    const char *expect;   /* "", "forward-100", "continue", "refused"…: decisions.c */
+    const char *upgrade;  /* "", the protocol switched to, or "declined"…: decisions.c */
+    const int *interims;  /* codes forwarded, in order; the first POLICY_INTERIM_CODES */
+    size_t interim_count; /* forwarded in all */
+    uint64_t bytes_in;    /* request body bytes received */
+    uint64_t bytes_out;   /* response body bytes sent */
+    uint64_t tunnel_in;   /* client to origin */
+    uint64_t tunnel_out;  /* origin to client */
+    double elapsed;       /* seconds, end of request head to the end */
+    double connect;       /* seconds to a connection; 0 when it was pooled */
+    double first_byte;    /* seconds to the first byte of any response; 0: none */
+    bool reused;          /* the origin's connection came from the pool */
 };
 
 /* What an engine may see of an exchange, and change where a comment says so. */
 struct policy_view {
-    uint64_t id;               /* unique in this worker, never used again */
-    const char *request_id;    /* the id as text, as in the access log */
-    struct arena *arena;       /* for whatever a verdict or an edit needs; dies with the exchange */
+    uint64_t id;            /* unique in this worker, never used again */
+    const char *request_id; /* the id as text, as in the access log */
+    struct arena *arena;    /* for whatever a verdict or an edit needs; dies with the exchange */
     const struct settings *settings;
-    struct request *request;   /* HOOK_REQUEST may edit head, path, query */
-    struct response *response; /* NULL before HOOK_RESPONSE, which may edit head.status and fields */
+    struct request *request; /* HOOK_REQUEST may edit head, path, query */
+    struct response
+        *response; /* NULL before HOOK_RESPONSE, which may edit head.status and fields */
     const struct addr *client;
-    int upstream;              /* index in settings; HOOK_REQUEST may set it; -1: none */
-    uint64_t max_body;         /* HOOK_REQUEST may set it; UINT64_MAX: no limit */
+    int upstream;                         /* index in settings; HOOK_REQUEST may set it; -1: none */
+    uint64_t max_body;                    /* HOOK_REQUEST may set it; UINT64_MAX: no limit */
     const struct policy_trouble *trouble; /* HOOK_TIMEOUT, HOOK_ERROR */
     const struct policy_result *result;   /* HOOK_LOG */
-    void *engine;              /* the engine's own; NULL at first; `forget` lets go of it */
+    void *engine; /* the engine's own; NULL at first; `forget` lets go of it */
 };
 
 /* What the request hook set must still be within bounds: 0, or the status to answer with. */
@@ -117,9 +118,9 @@ struct verdict {
 struct policy_call {
     enum policy_hook hook;
     struct policy_view *view;
-    struct verdict verdict;                  /* valid once answered */
-    void (*done)(struct policy_call *call);  /* called once, from the loop, never inside ask */
-    void *waiting;                           /* the engine's own while it waits, else NULL */
+    struct verdict verdict;                 /* valid once answered */
+    void (*done)(struct policy_call *call); /* called once, from the loop, never inside ask */
+    void *waiting;                          /* the engine's own while it waits, else NULL */
 };
 
 struct policy;

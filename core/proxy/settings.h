@@ -32,9 +32,9 @@ struct timeouts {
     double half_close;
     double tunnel;
     double hook;
-    double continue_;   /* send our own 100 after an origin's silence; 0: off. Policy: `continue` */
-    double linger;      /* how long a closing connection reads and discards */
-    double upstream_idle; /* an idle pooled connection is closed after this */
+    double continue_; /* send our own 100 after an origin's silence; 0: off. Policy: `continue` */
+    double linger;    /* how long a closing connection reads and discards */
+    double upstream_idle;     /* an idle pooled connection is closed after this */
     bool processing_restarts; /* each further 102 restarts `processing` */
 };
 
@@ -71,23 +71,23 @@ struct settings {
     size_t upstream_count;
     struct addr addresses[SETTINGS_ADDRESSES];
     size_t address_count;
-    int upstream;                            /* the default: index, or -1: none */
-    unsigned workers;                        /* 0: one per CPU */
+    int upstream;     /* the default: index, or -1: none */
+    unsigned workers; /* 0: one per CPU */
     struct timeouts timeouts;
     struct limits limits;
     enum statuses statuses;
     enum log_form access_log;
-    struct addr admin;                       /* len 0: none */
+    struct addr admin; /* len 0: none */
     struct addr_net trusted[SETTINGS_NETWORKS];
     size_t trusted_count;
-    char via[SETTINGS_NAME_MAX];             /* "": no Via at all */
+    char via[SETTINGS_NAME_MAX]; /* "": no Via at all */
     bool via_responses;
-    bool on_error_default;                   /* a failing hook: true fails open */
+    bool on_error_default; /* a failing hook: true fails open */
     double drain;
-    char user[SETTINGS_NAME_MAX];            /* "": "nobody" when started as root */
+    char user[SETTINGS_NAME_MAX]; /* "": "nobody" when started as root */
     bool jit;
-    unsigned allow; /* bits of settings_allow_bit, from the command line alone: a policy cannot lift what
-                       contains it */
+    unsigned allow; /* bits of settings_allow_bit, from the command line alone: a policy cannot lift
+                       what contains it */
 };
 
 /* What is kept from policies unless the operator allows it by name. */

@@ -3,7 +3,8 @@
  * defaults that it spells out are the proxy's.
  *
  * A block marked lua is a whole policy if a line of it begins with `return {`; otherwise it is a
- * list of statements, and runs as the beginning of one. A test file is run by tests/wire/test_offline.
+ * list of statements, and runs as the beginning of one. A test file is run by
+ * tests/wire/test_offline.
  */
 #include "proxy/engine.h"
 
