@@ -121,14 +121,6 @@ void *arena_alloc(struct arena *a, size_t n)
     return piece;
 }
 
-void *arena_zero(struct arena *a, size_t n)
-{
-    void *piece = arena_alloc(a, n);
-    if (piece)
-        memset(piece, 0, n);
-    return piece;
-}
-
 struct slice arena_copy(struct arena *a, struct slice s)
 {
     if (s.len == 0)

@@ -29,9 +29,8 @@ void arena_init(struct arena *a, size_t max); /* allocates nothing */
 void arena_reset(struct arena *a);            /* everything handed out is dead; keeps one block */
 void arena_free(struct arena *a);             /* the last block goes too */
 
-void *arena_alloc(struct arena *a,
-                  size_t n); /* aligned for any type, not cleared; NULL on failure */
-void *arena_zero(struct arena *a, size_t n); /* the same, cleared */
+/* Aligned for any type, not cleared; NULL on failure. */
+void *arena_alloc(struct arena *a, size_t n);
 
 /* Copies into the arena. On failure `at` is NULL (for an empty slice as well: check `at` only if
  * the source was not empty). arena_string adds a NUL. */

@@ -65,7 +65,6 @@ static void send_answer(struct exchange *x, struct head *head, struct slice body
         return;
     }
     x->begun = true;
-    x->here = true;
     x->result.status = head->status;
     if (with_body && !x->request.is_head) {
         x->result.bytes_out = body.len;

@@ -97,7 +97,6 @@ struct exchange {
     bool running;        /* inside exchange_run */
     bool request_read;   /* the whole request has come from the client */
     bool begun;          /* the final head went to the client */
-    bool here;           /* and was ours */
     bool close;          /* the client connection closes afterwards */
     bool retried;
     bool bodyless; /* the policy made it a status without a body: the origin's is dropped */

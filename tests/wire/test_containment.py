@@ -240,6 +240,7 @@ def descriptors():
     """As many as this process and those it starts may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < MANY + 1000:
+        # The hard limit is the machine's: ten thousand clients cannot be had under it.
         pytest.skip(f"{hard} descriptors at most")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield

@@ -96,6 +96,7 @@ def test_the_counters_say_how_the_last_reload_went_and_when(running):
 
 def test_only_root_and_its_own_user_may_ask(running):
     if os.geteuid() != 0:
+        # Nobody else's user can be taken on, so there is no stranger to turn away.
         pytest.skip("only root can be someone else")
     proxy = running(version("1"))
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary(), "reload",

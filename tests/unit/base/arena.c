@@ -100,26 +100,13 @@ static void out_of_memory_is_null(void **state)
     struct arena a;
     heap_start(1);
     arena_init(&a, 10000);
-    assert_null(arena_zero(&a, 1));
+    assert_null(arena_alloc(&a, 1));
     heap_start(1);
     assert_null(arena_copy(&a, SLICE("abc")).at);
     heap_start(1);
     assert_null(arena_string(&a, SLICE("abc")));
     heap_start(1);
     assert_null(arena_printf(&a, "%d", 42).at);
-    arena_free(&a);
-}
-
-static void memory_is_cleared_on_demand(void **state)
-{
-    (void)state;
-    struct arena a;
-    arena_init(&a, 10000);
-    memset(arena_alloc(&a, 100), 0xff, 100);
-    arena_reset(&a);
-    const char *piece = arena_zero(&a, 100);
-    for (size_t i = 0; i < 100; i++)
-        assert_int_equal(piece[i], 0);
     arena_free(&a);
 }
 
@@ -183,7 +170,6 @@ int main(void)
         cmocka_unit_test(the_maximum_is_reached_and_never_exceeded),
         cmocka_unit_test(an_odd_maximum_can_be_used_to_its_last_byte),
         cmocka_unit_test(out_of_memory_is_null),
-        cmocka_unit_test(memory_is_cleared_on_demand),
         cmocka_unit_test(copies_are_of_their_own),
         cmocka_unit_test(releasing_falls_back_to_the_mark),
         cmocka_unit_test(releasing_to_the_beginning_gives_all_back),

@@ -71,7 +71,8 @@ static const struct policy_ops c_policy_ops = {c_policy_ask, c_policy_cancel, c_
 
 static struct calls {
     int client_reads, client_writes, origin_reads, origin_writes;
-    int interest; /* changes of what epoll watches */
+    int interest;    /* changes of what epoll watches */
+    int allocations; /* from the heap */
 } calls;
 static in_port_t client_port; /* of this end of a client's connection */
 
@@ -79,6 +80,13 @@ ssize_t __real_sys_recv(int fd, void *bytes, size_t n);
 ssize_t __wrap_sys_recv(int fd, void *bytes, size_t n);
 ssize_t __real_sys_writev(int fd, const struct iovec *iov, int count);
 ssize_t __wrap_sys_writev(int fd, const struct iovec *iov, int count);
+
+void *__real_sys_malloc(size_t n);
+void *__wrap_sys_malloc(size_t n);
+void *__real_sys_calloc(size_t n, size_t size);
+void *__wrap_sys_calloc(size_t n, size_t size);
+void *__real_sys_realloc(void *p, size_t n);
+void *__wrap_sys_realloc(void *p, size_t n);
 
 static bool is_clients(int fd)
 {
@@ -99,6 +107,24 @@ ssize_t __wrap_sys_writev(int fd, const struct iovec *iov, int count)
 {
     ++*(is_clients(fd) ? &calls.client_writes : &calls.origin_writes);
     return __real_sys_writev(fd, iov, count);
+}
+
+void *__wrap_sys_malloc(size_t n)
+{
+    calls.allocations++;
+    return __real_sys_malloc(n);
+}
+
+void *__wrap_sys_calloc(size_t n, size_t size)
+{
+    calls.allocations++;
+    return __real_sys_calloc(n, size);
+}
+
+void *__wrap_sys_realloc(void *p, size_t n)
+{
+    calls.allocations++;
+    return __real_sys_realloc(p, n);
 }
 
 /* In the place of libc's, for libev. */
@@ -414,6 +440,17 @@ static void a_100_costs_a_read_and_a_write_and_nothing_of_the_other_direction(vo
     assert_int_equal(s->stats.interims_100, 2);
 }
 
+static void a_warm_worker_allocates_nothing_for_an_exchange(void **state)
+{
+    struct stage *s = *state;
+
+    s->settings.access_log = LOG_FORM_NONE;
+    calls_of(s, "", ok);
+    assert_int_equal(calls_of(s, "", ok).allocations, 0);
+    assert_int_equal(calls_of(s, "HTTP/1.1 103 Early Hints\r\n\r\n", ok).allocations, 0);
+    assert_int_equal(s->stats.answered_upstream, 3);
+}
+
 int main(void)
 {
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, stage_setup, stage_teardown)
@@ -422,6 +459,7 @@ int main(void)
         SCENE(a_hook_may_answer_later),
         SCENE(a_client_that_leaves_ends_a_waiting_hook),
         SCENE(a_100_costs_a_read_and_a_write_and_nothing_of_the_other_direction),
+        SCENE(a_warm_worker_allocates_nothing_for_an_exchange),
         SCENE(an_old_generation_lives_until_its_last_exchange),
         SCENE(a_drain_waits_for_the_exchange_under_way),
         SCENE(freeing_a_worker_at_work_loses_nothing_of_the_count),
