@@ -49,10 +49,12 @@ class Load:
         self.failures = []
         self.seen = []  # the policy each answer was made under
         self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.serve, daemon=True)]
-        self.threads += [threading.Thread(target=self.ask, daemon=True) for _ in range(clients)]
+        self.answered = threading.Event()
+        self.server = threading.Thread(target=self.serve, daemon=True)
+        self.threads = [threading.Thread(target=self.ask, daemon=True) for _ in range(clients)]
 
     def __enter__(self):
+        self.server.start()
         for thread in self.threads:
             thread.start()
         return self
@@ -61,6 +63,9 @@ class Load:
         self.over.set()
         for thread in self.threads:
             thread.join(30)
+        # Not before: the last requests may still need a new connection.
+        self.answered.set()
+        self.server.join(30)
         for wire in self.origin.wires:
             wire.shut()
         assert not self.failures, self.failures[:3]
@@ -68,7 +73,7 @@ class Load:
     def serve(self):
         self.origin.sock.settimeout(0.05)
         try:
-            while not self.over.is_set():
+            while not self.answered.is_set():
                 try:
                     wire = self.origin.accept()
                 except AssertionError:
