@@ -76,6 +76,10 @@ static const struct schema_rule limit_rules[] = {
     LIMIT(BYTES, policy_memory, 1024 * 1024, 1099511627776),
     LIMIT(SECONDS, hook_cpu, SHORT, 60),
     LIMIT(COUNT, generations, 1, 1000),
+    LIMIT(COUNT, connections, 1, 10000000),
+    LIMIT(COUNT, connections_per_address, 0, 10000000),
+    LIMIT(COUNT, requests, 0, 1000000000),
+    LIMIT(BYTES, buffered, 0, 1099511627776),
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])

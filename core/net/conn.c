@@ -37,19 +37,29 @@ static void update_interest(struct conn *c)
         ev_feed_event(c->net->loop, &c->io, EV_CUSTOM);
 }
 
+static void drop_output(struct conn *c)
+{
+    c->net->waiting -= buf_len(&c->out);
+    buf_free(&c->out);
+}
+
 static void fail_writing(struct conn *c, int error)
 {
     if (c->write_failed)
         return;
     c->write_failed = true;
     c->error = error;
-    buf_free(&c->out);
+    drop_output(c);
     update_interest(c);
 }
 
 static void hold(struct conn *c, const char *at, size_t len)
 {
-    if (!c->write_failed && !buf_append(&c->out, at, len))
+    if (c->write_failed)
+        return;
+    if (buf_append(&c->out, at, len))
+        c->net->waiting += len;
+    else
         fail_writing(c, ENOMEM);
 }
 
@@ -67,6 +77,7 @@ static bool send_waiting(struct conn *c)
     }
     if (sent > 0) {
         buf_consume(&c->out, sent);
+        c->net->waiting -= sent;
         c->last_write = c->net->now;
     }
     buf_trim(&c->out);
@@ -166,7 +177,7 @@ void conn_close(struct conn *c)
     ev_io_stop(c->net->loop, &c->io);
     sys_close(c->fd);
     c->fd = -1;
-    buf_free(&c->out);
+    drop_output(c);
 }
 
 void conn_reset(struct conn *c)
@@ -213,7 +224,7 @@ enum io conn_read(struct conn *c, struct slice *bytes)
     enum io io;
 
     net_flush(c->net);
-    io = c->transport->read(c, c->net->read_buffer, NET_READ_SIZE, &got);
+    io = c->transport->read(c, c->net->read_buffer, net_read_size(c->net), &got);
     *bytes = slice_of(c->net->read_buffer, got);
     return io;
 }
@@ -221,7 +232,8 @@ enum io conn_read(struct conn *c, struct slice *bytes)
 enum io conn_read_into(struct conn *c, struct buf *into)
 {
     size_t space = buf_space(into);
-    size_t want = space < NET_READ_SIZE ? space : NET_READ_SIZE;
+    size_t most = net_read_size(c->net);
+    size_t want = space < most ? space : most;
     size_t got;
     char *room;
     enum io io;

@@ -1,7 +1,7 @@
 /*
- * listener: accepts clients, and rests when the process has no descriptor left for one: with a
- * level-triggered loop it would spin otherwise. A connection that waits meanwhile stays in the
- * kernel's queue.
+ * listener: accepts clients. It rests while its owner has no room for more, or the process no
+ * descriptor left for one: with a level-triggered loop it would spin otherwise. A connection that
+ * waits meanwhile stays in the kernel's queue, or is taken by another worker.
  *
  * Next on a request's way: proxy/client.
  */
@@ -23,6 +23,21 @@ static bool is_about_one(int error)
            error == ENETUNREACH || error == EPERM;
 }
 
+static void update_interest(struct listener *l)
+{
+    if (deadline_is_set(&l->pause))
+        ev_io_stop(l->net->loop, &l->io);
+    else
+        ev_io_start(l->net->loop, &l->io);
+}
+
+static void rest(struct listener *l, int error)
+{
+    deadline_set(&l->pause, PAUSE_SECONDS);
+    update_interest(l);
+    l->paused(l, error);
+}
+
 /* True if one was accepted or lost; false if there is none, or none can be had now. */
 static bool accept_one(struct listener *l)
 {
@@ -39,9 +54,7 @@ static bool accept_one(struct listener *l)
         return false;
     if (is_about_one(errno))
         return true;
-    ev_io_stop(l->net->loop, &l->io);
-    deadline_set(&l->pause, PAUSE_SECONDS);
-    l->paused(l, errno);
+    rest(l, errno);
     return false;
 }
 
@@ -51,16 +64,19 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
     (void)loop;
     (void)events;
 
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++)
+    if (!l->room(l)) {
+        rest(l, 0);
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->room(l); i++)
         if (!accept_one(l))
             return;
 }
 
 static void on_pause_over(struct deadline *d, void *owner)
 {
-    struct listener *l = owner;
     (void)d;
-    ev_io_start(l->net->loop, &l->io);
+    update_interest(owner);
 }
 
 void listener_open(struct listener *l, struct net *net, int fd)
@@ -75,7 +91,13 @@ void listener_open(struct listener *l, struct net *net, int fd)
     deadline_init(&l->pause, net, on_pause_over, l);
     ev_io_init(&l->io, on_readable, fd, EV_READ);
     l->io.data = l;
-    ev_io_start(net->loop, &l->io);
+    update_interest(l);
+}
+
+void listener_resume(struct listener *l)
+{
+    deadline_clear(&l->pause);
+    update_interest(l);
 }
 
 void listener_drain(struct listener *l)

@@ -14,9 +14,12 @@ struct listener {
     int fd;
     ev_io io;
     struct deadline pause;
+    /* Whether one more can be taken now. */
+    bool (*room)(struct listener *l);
     /* A new connection: takes over `fd`. */
     void (*accepted)(struct listener *l, int fd, const struct addr *peer);
-    /* Descriptors or memory are out: accepting rests for a moment. */
+    /* One waits, and there is no room (error 0), no descriptor or no memory: accepting rests for a
+     * moment, or until listener_resume. */
     void (*paused)(struct listener *l, int error);
     void *owner;
 };
@@ -24,7 +27,10 @@ struct listener {
 /* Starts accepting. Does not take over `fd`. */
 void listener_open(struct listener *l, struct net *net, int fd);
 
-/* Accepts what is queued, then no more. The memory may go at once. */
+/* There is room again. */
+void listener_resume(struct listener *l);
+
+/* Accepts what is queued, room or not, then no more. The memory may go at once. */
 void listener_drain(struct listener *l);
 
 /* Stops at once. */

@@ -43,7 +43,9 @@ bool net_init(struct net *net, struct ev_loop *loop)
     memset(net, 0, sizeof *net);
     net->loop = loop;
     net->now = sys_monotonic();
+    net->waiting_max = SIZE_MAX;
     list_init(&net->doomed);
+    list_init(&net->pools);
     net->read_buffer = sys_malloc(NET_READ_SIZE);
     net->scratch = sys_malloc(NET_SCRATCH_SIZE);
     buf_init(&net->head, 4u << 20);
@@ -72,6 +74,21 @@ void net_free(struct net *net)
     sys_free(net->read_buffer);
     sys_free(net->scratch);
     buf_free(&net->head);
+}
+
+size_t net_read_size(const struct net *net)
+{
+    size_t half = net->waiting_max / 2;
+    size_t left = net->waiting < net->waiting_max ? net->waiting_max - net->waiting : 0;
+
+    if (left >= half && left > 0)
+        return NET_READ_SIZE;
+    if (half < NET_READ_SIZE)
+        return NET_READ_LEAST;
+    left = left / (half / NET_READ_SIZE);
+    if (left < NET_READ_LEAST)
+        return NET_READ_LEAST;
+    return left < NET_READ_SIZE ? left : NET_READ_SIZE;
 }
 
 void net_doom(struct net *net, struct doom *d, void (*reap_it)(struct doom *d))

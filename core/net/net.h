@@ -16,7 +16,8 @@
 
 #include <ev.h>
 
-#define NET_READ_SIZE    65536 /* one read, and so one turn of a relay */
+#define NET_READ_SIZE    65536 /* one read at most, and so one turn of a relay */
+#define NET_READ_LEAST   2048  /* one read when too much output waits */
 #define NET_PIECES       64    /* of gathered output */
 #define NET_SCRATCH_SIZE 32768 /* copied output; more is written in several calls */
 
@@ -42,16 +43,26 @@ struct net {
     char *scratch;     /* NET_SCRATCH_SIZE bytes */
     size_t scratch_used;
     struct buf head;        /* where a head is written before it is put */
+    size_t waiting;         /* bytes of output that wait for their peers, of all connections */
+    size_t waiting_max;     /* towards which less and less is read at once; see net_read_size */
     struct conn *gathering; /* whose output is gathered; NULL: nobody's */
     struct net_piece pieces[NET_PIECES];
     size_t piece_count;
     struct list doomed;
+    struct list pools; /* of idle connections: net/pool */
     ev_prepare prepare;
     ev_check check;
 };
 
 bool net_init(struct net *net, struct ev_loop *loop); /* false: no memory */
 void net_free(struct net *net);                       /* reaps what is doomed */
+
+/*
+ * How much to read at once: NET_READ_SIZE until half of waiting_max waits, then less in proportion,
+ * never under NET_READ_LEAST. A slow peer is sent no more than one read ahead, so all of them
+ * together hold no more than about waiting_max, however many they are.
+ */
+size_t net_read_size(const struct net *net);
 
 /* Sends what was gathered. A connection that fails is told from the loop, never from in here. */
 void net_flush(struct net *net);

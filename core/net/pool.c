@@ -9,6 +9,7 @@
 #include "base/sys.h"
 
 #include <assert.h>
+#include <errno.h>
 
 static void reap_uplink(struct doom *d)
 {
@@ -58,6 +59,7 @@ void pool_init(struct pool *p, struct net *net, size_t max_idle, double max_age,
 {
     *p = (struct pool){.net = net, .max_idle = max_idle, .max_age = max_age, .open = open};
     list_init(&p->idle);
+    list_push_back(&net->pools, &p->node);
     deadline_init(&p->oldest, net, on_oldest, p);
 }
 
@@ -67,6 +69,29 @@ void pool_close(struct pool *p)
         pool_discard(LIST_OWNER(p->idle.next, struct uplink, node));
     assert(p->busy_count == 0);
     deadline_stop(&p->oldest);
+    list_remove(&p->node);
+}
+
+/* Closes an idle connection of any pool. False: there is none. */
+static bool make_room(struct net *net)
+{
+    for (struct list *n = net->pools.next; n != &net->pools; n = n->next) {
+        struct pool *p = LIST_OWNER(n, struct pool, node);
+        if (!list_is_empty(&p->idle)) {
+            pool_discard(LIST_OWNER(p->idle.prev, struct uplink, node));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool open_one(struct uplink *u, struct net *net, const struct addr *to,
+                     const struct conn_events *events, void *owner)
+{
+    if (conn_connect(&u->conn, net, to, events, owner))
+        return true;
+    return (errno == EMFILE || errno == ENFILE) && make_room(net) &&
+           conn_connect(&u->conn, net, to, events, owner);
 }
 
 struct uplink *pool_take(struct pool *p)
@@ -94,7 +119,7 @@ struct uplink *pool_connect(struct pool *p, const struct addr *to, const struct 
 
     if (u == NULL)
         return NULL;
-    if (!conn_connect(&u->conn, p->net, to, events, owner)) {
+    if (!open_one(u, p->net, to, events, owner)) {
         sys_free(u);
         return NULL;
     }

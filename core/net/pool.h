@@ -25,6 +25,7 @@ struct uplink {
 
 struct pool {
     struct net *net;
+    struct list node; /* in net.pools */
     struct list idle; /* the latest first */
     size_t idle_count;
     size_t busy_count;
@@ -43,7 +44,8 @@ void pool_close(struct pool *p);
  * owner are still to be set. */
 struct uplink *pool_take(struct pool *p);
 
-/* A new connection is being opened: busy. NULL with errno if that failed at once. */
+/* A new connection is being opened: busy. Where descriptors are out, an idle one of some pool makes
+ * room. NULL with errno if it failed at once. */
 struct uplink *pool_connect(struct pool *p, const struct addr *to, const struct conn_events *events,
                             void *owner);
 

@@ -2,17 +2,23 @@
  * upstream: one named group of addresses, and the way to a connection to one of them.
  *
  * An address is chosen by turns or by the fewest busy connections. If connecting to it fails, the
- * others are tried in order: nothing was sent yet, so nothing can be done twice.
+ * others are tried in order: nothing was sent yet, so nothing can be done twice. Addresses that
+ * have failed lately rest (net/health): they are tried only behind all others, so never are all of
+ * them passed over.
  */
 #ifndef INTERIM_NET_UPSTREAM_H
 #define INTERIM_NET_UPSTREAM_H
 
+#include "net/health.h"
 #include "net/pool.h"
+
+#define UPSTREAM_ADDRESSES 256 /* of one upstream, at most */
 
 struct upstream_address {
     struct addr addr;
     char text[ADDR_TEXT_MAX]; /* of it, made once */
     struct pool pool;
+    struct health health;
 };
 
 struct upstream {
@@ -26,9 +32,10 @@ struct upstream {
 /* One search for a connection. Zeroed at its start. */
 struct upstream_search {
     size_t first; /* address tried first */
-    size_t tried; /* addresses tried so far */
+    size_t tried; /* how many addresses were tried so far */
     size_t index; /* of the one tried last */
     int error;    /* errno of the attempt that failed last */
+    uint64_t tried_set[UPSTREAM_ADDRESSES / 64];
 };
 
 /* Copies the addresses. False: no memory. `open` is the gauge of connections. */
@@ -43,5 +50,13 @@ void upstream_close(struct upstream *u);
  */
 struct uplink *upstream_next(struct upstream *u, struct upstream_search *search, bool fresh,
                              const struct conn_events *events, void *owner);
+
+/* The address that a search tried last did not serve its request. The seconds it rests, if this
+ * begins a rest; else 0. */
+double upstream_failed(struct upstream *u, const struct upstream_search *search,
+                       enum health_failure failure);
+
+/* It did. True if it had rested. */
+bool upstream_answered(struct upstream *u, const struct upstream_search *search);
 
 #endif

@@ -48,6 +48,7 @@ static bool image_is_whole(const struct config_image *image, size_t size)
     return image->magic == CONFIG_MAGIC && image->bundle_len == size - sizeof *image &&
            s->listener_count <= SETTINGS_LISTENERS && s->upstream_count <= SETTINGS_UPSTREAMS &&
            s->address_count <= SETTINGS_ADDRESSES && s->trusted_count <= SETTINGS_NETWORKS &&
+           s->workers >= 1 && s->workers <= CLI_WORKERS_MAX &&
            memchr(s->user, '\0', sizeof s->user) != NULL;
 }
 
@@ -155,19 +156,20 @@ bool config_from_cli(struct settings *out, const struct cli *cli, char *why, siz
         if (!settings_add_address(out, slice_of_string(cli->upstream[i]), why, why_size))
             return false;
     }
+    config_settle(out);
     return settings_check(out, why, why_size);
 }
 
-unsigned config_workers(const struct config *c)
+void config_settle(struct settings *settings)
 {
-    unsigned asked = config_settings(c)->workers;
-    if (asked == 0) {
-        cpu_set_t cpus;
-        /* The CPUs this process may run on, which in a container are often fewer than there are. */
-        if (sched_getaffinity(0, sizeof cpus, &cpus) == 0)
-            asked = (unsigned)CPU_COUNT(&cpus);
-    }
-    if (asked == 0)
-        return 1;
-    return asked < CLI_WORKERS_MAX ? asked : CLI_WORKERS_MAX;
+    cpu_set_t cpus;
+
+    if (settings->workers > 0)
+        return;
+    settings->workers = 1;
+    /* The CPUs this process may run on, which in a container are often fewer than there are. */
+    if (sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) > 1)
+        settings->workers = (unsigned)CPU_COUNT(&cpus);
+    if (settings->workers > CLI_WORKERS_MAX)
+        settings->workers = CLI_WORKERS_MAX;
 }

@@ -46,7 +46,7 @@ unsigned config_hooks(const struct config *c); /* bits as in struct policy */
 /* Settings from --listen and --upstream. False with a message. */
 bool config_from_cli(struct settings *out, const struct cli *cli, char *why, size_t why_size);
 
-/* How many workers these settings ask for, "one per CPU" worked out; at least 1. */
-unsigned config_workers(const struct config *c);
+/* Works out how many workers "one per CPU" is on this machine: settings->workers is at least 1. */
+void config_settle(struct settings *settings);
 
 #endif

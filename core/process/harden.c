@@ -104,14 +104,3 @@ void harden_loader(void)
 {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
-
-void harden_raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-            log_warning("cannot raise the limit of open files: %s; going on with the old one",
-                        strerror(errno));
-    }
-}

@@ -24,7 +24,4 @@ bool harden_worker(const struct settings *settings, char *why, size_t why_size);
 /* For the loader: it can gain no privileges. It keeps its user, to read what the operator may. */
 void harden_loader(void);
 
-/* As many descriptors as the hard limit allows. */
-void harden_raise_descriptors(void);
-
 #endif

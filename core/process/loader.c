@@ -56,6 +56,7 @@ static bool read_policy(const struct cli *cli, int config_fd, struct buf *errors
                    CLI_WORKERS_MAX);
         ok = false;
     }
+    config_settle(&settings);
     if (ok && (!settings_check(&settings, why, sizeof why) ||
                !harden_check_user(settings.user, why, sizeof why))) {
         buf_printf(errors, "%s: %s\n", cli->policy, why);

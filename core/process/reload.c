@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/sys.h"
+#include "process/descriptors.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -95,7 +96,8 @@ static void check_committed(struct reload *r)
     snprintf(text, sizeof text, "reloaded: policy generation %llu",
              (unsigned long long)r->current->number);
     log_info("%s", text);
-    crew_resize(r->crew, config_workers(&r->current->config));
+    descriptors_check(config_settings(&r->current->config));
+    crew_resize(r->crew, config_settings(&r->current->config)->workers);
     finish(r, true, text);
 }
 

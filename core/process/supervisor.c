@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "process/crew.h"
+#include "process/descriptors.h"
 #include "process/desk.h"
 #include "process/filter.h"
 #include "process/harden.h"
@@ -154,8 +155,9 @@ static void start(struct supervisor *s)
         log_warning(
             "--allow: nothing contains the policy any more, and its workers run without the "
             "filter of system calls");
+    descriptors_check(settings);
     s->phase = PHASE_STARTING;
-    crew_resize(&s->crew, config_workers(&s->current.config));
+    crew_resize(&s->crew, config_settings(&s->current.config)->workers);
 }
 
 static void print_errors(struct slice errors)
@@ -348,7 +350,7 @@ int supervisor_run(const struct cli *cli)
 {
     static struct supervisor s;
     log_open("parent", cli->log_level);
-    harden_raise_descriptors();
+    descriptors_raise();
     filter_warm();
     s.cli = cli;
     s.current.config = CONFIG_NONE;

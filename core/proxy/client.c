@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "http/lint.h"
+#include "proxy/admission.h"
 #include "proxy/exchange.h"
 
 #include <assert.h>
@@ -22,6 +23,9 @@
 /* How much is read ahead of an exchange that cannot take it yet: enough to notice that the client
  * left, and to have a small body at hand. */
 #define HOLD_MAX 16384
+
+/* For so long, one that was accepted and has said nothing yet may still be about to. */
+#define FRESH_SECONDS 1.0
 
 static const struct settings *settings_of(const struct client *c)
 {
@@ -47,6 +51,9 @@ static void close_now(struct client *c)
     deadline_stop(&c->deadline);
     conn_close(&c->conn);
     list_remove(&c->node);
+    if (c->household != NULL)
+        census_leave(&p->census, c->household);
+    p->refusing -= c->refused;
     p->stats->closed++;
     p->stats->open--;
     net_doom(&p->net, &c->doom, reap_client);
@@ -60,6 +67,19 @@ static void gone(struct client *c)
         exchange_client_gone(c->exchange);
     else
         close_now(c);
+}
+
+static void enter(struct client *c, struct list *list)
+{
+    list_remove(&c->node);
+    list_push_back(list, &c->node);
+}
+
+static void become_idle(struct client *c)
+{
+    enter(c, &c->proxy->idle);
+    c->idle_since = c->proxy->net.now;
+    deadline_set(&c->deadline, settings_of(c)->timeouts.idle);
 }
 
 /* Whether reading more now is of use, and will stay within bounds. */
@@ -98,6 +118,8 @@ static bool take_head(struct client *c, struct slice *input)
     if (input->len == 0)
         return false;
     progress = lint_find_end(*input, &c->scanned, true, &limits, &end, &fault);
+    if (!c->head_begun)
+        enter(c, &c->proxy->clients);
     if (progress == LINT_MORE) {
         if (!c->head_begun)
             deadline_set(&c->deadline, settings_of(c)->timeouts.header);
@@ -107,6 +129,7 @@ static bool take_head(struct client *c, struct slice *input)
     c->scanned = 0;
     c->head_begun = true;
     c->fresh = false;
+    c->requests++;
     deadline_clear(&c->deadline);
     x = exchange_new(c);
     if (x == NULL) {
@@ -271,7 +294,8 @@ static void after_flush(struct client *c)
         c->step = CLIENT_HEAD;
         c->scanned = 0;
         c->head_begun = false;
-        deadline_set(&c->deadline, settings_of(c)->timeouts.idle);
+        become_idle(c);
+        admission_review(c->proxy);
         if (c->input == NULL && buf_len(&c->in) > 0)
             work_on_held(c);
         else if (c->input == NULL)
@@ -319,10 +343,23 @@ static bool still_flushing(struct client *c)
     return left > 0.001;
 }
 
+/* What comes, or came, is no request that can be read. */
+static void answer_fault(struct client *c, struct fault fault)
+{
+    struct exchange *x = exchange_new(c);
+
+    if (x == NULL) {
+        close_now(c);
+        return;
+    }
+    c->exchange = x;
+    c->step = CLIENT_WAIT;
+    exchange_begin_fault(x, fault);
+}
+
 static void on_deadline(struct deadline *d, void *owner)
 {
     struct client *c = owner;
-    struct exchange *x;
     (void)d;
 
     assert(c->magic == CLIENT_MAGIC);
@@ -334,23 +371,16 @@ static void on_deadline(struct deadline *d, void *owner)
         return;
     }
     c->proxy->stats->timeouts_header++;
-    x = exchange_new(c);
-    if (x == NULL) {
-        close_now(c);
-        return;
-    }
-    c->exchange = x;
-    c->step = CLIENT_WAIT;
-    exchange_begin_fault(x, fault_of(408, "the request head took too long"));
+    answer_fault(c, fault_of(408, "the request head took too long"));
 }
 
-bool client_open(struct proxy *p, int fd, const struct addr *peer)
+struct client *client_open(struct proxy *p, int fd, const struct addr *peer)
 {
     struct client *c = sys_calloc(1, sizeof *c);
 
     if (c == NULL) {
         sys_close(fd);
-        return false;
+        return NULL;
     }
     c->magic = CLIENT_MAGIC;
     c->proxy = p;
@@ -361,18 +391,43 @@ bool client_open(struct proxy *p, int fd, const struct addr *peer)
     buf_init(&c->in, p->current->settings->limits.head + HOLD_MAX + NET_READ_SIZE);
     conn_open(&c->conn, &p->net, fd, &client_events, c);
     deadline_init(&c->deadline, &p->net, on_deadline, c);
-    deadline_set(&c->deadline, settings_of(c)->timeouts.idle);
-    list_push_back(&p->clients, &c->node);
+    list_init(&c->node);
+    become_idle(c);
     p->stats->accepted++;
     p->stats->open++;
     conn_read_on(&c->conn);
-    return true;
+    return c;
+}
+
+void client_refuse(struct client *c, struct fault fault)
+{
+    assert(c->fresh && c->exchange == NULL);
+    c->refused = true;
+    c->proxy->refusing++;
+    enter(c, &c->proxy->clients);
+    answer_fault(c, fault);
+}
+
+void client_reset(struct client *c)
+{
+    conn_reset(&c->conn);
+    close_now(c);
+}
+
+struct client *client_that_yields(const struct proxy *p)
+{
+    for (struct list *n = p->idle.next; n != &p->idle; n = n->next) {
+        struct client *c = LIST_OWNER(n, struct client, node);
+        bool busy = conn_has_news(&c->conn); /* a request came in this same turn of the loop */
+        if (!busy && (!c->fresh || p->net.now - c->idle_since > FRESH_SECONDS))
+            return c;
+    }
+    return NULL;
 }
 
 void client_retire(struct client *c)
 {
-    if (c->step != CLIENT_HEAD || c->head_begun)
-        return;
+    assert(c->step == CLIENT_HEAD && !c->head_begun);
     /* One that was only just accepted has a request on its way. */
     if (c->fresh)
         deadline_set(&c->deadline, settings_of(c)->timeouts.linger);

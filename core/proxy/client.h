@@ -8,6 +8,7 @@
 #ifndef INTERIM_PROXY_CLIENT_H
 #define INTERIM_PROXY_CLIENT_H
 
+#include "http/fault.h"
 #include "http/rewrite.h"
 #include "net/conn.h"
 #include "net/deadline.h"
@@ -29,27 +30,41 @@ struct client {
     unsigned magic;
     struct conn conn;
     struct doom doom;
-    struct list node; /* in proxy.clients */
+    struct list node; /* in proxy.clients or proxy.idle */
     struct proxy *proxy;
     struct addr peer;
-    struct exchange *exchange; /* NULL between requests */
-    struct buf in;             /* read and not yet used */
-    struct slice *input;       /* what is being worked on; NULL outside */
-    struct deadline deadline;  /* of the steps without an exchange */
-    size_t scanned;            /* of an incomplete head */
-    size_t discarded;          /* while lingering */
+    struct household *household; /* counted there; NULL: not counted */
+    struct exchange *exchange;   /* NULL between requests */
+    struct buf in;               /* read and not yet used */
+    struct slice *input;         /* what is being worked on; NULL outside */
+    struct deadline deadline;    /* of the steps without an exchange */
+    size_t scanned;              /* of an incomplete head */
+    size_t discarded;            /* while lingering */
+    size_t requests;             /* begun on it */
+    double idle_since;           /* or accepted */
     enum client_step step;
     enum framing_kind writing; /* how the response body is framed */
     bool fresh;                /* no request yet */
     bool head_begun;           /* bytes of the next head are here */
     bool ended;                /* the peer ended its sending side */
     bool keep;                 /* what client_over was told */
+    bool refused;              /* counted in proxy.refusing */
 };
 
-/* Takes over a connected socket. False: no memory; the socket is closed. */
-bool client_open(struct proxy *p, int fd, const struct addr *peer);
+/* Takes over a connected socket. NULL: no memory; the socket is closed. */
+struct client *client_open(struct proxy *p, int fd, const struct addr *peer);
 
-/* Closes an idle client; one with an exchange closes after it. For a drain. */
+/* Answers a client just opened with a fault's status, whatever it was going to ask, and closes. */
+void client_refuse(struct client *c, struct fault fault);
+
+/* Resets a client just opened. */
+void client_reset(struct client *c);
+
+/* The client that has been idle for longest, to be closed in favour of a new one. One that was only
+ * just accepted has a request on its way and is not it. NULL: none. */
+struct client *client_that_yields(const struct proxy *p);
+
+/* For a drain: closes an idle client, or lets one that was only just accepted ask once. */
 void client_retire(struct client *c);
 
 /* Closes at once, whatever is under way. */

@@ -18,9 +18,11 @@ static void on_origin_clock(struct deadline *d, void *owner)
     case WAIT_NOTHING:
         break;
     case WAIT_CONNECT:
+        origin_blame(&x->origin, HEALTH_UNREACHED, "the connection was not made in time");
         exchange_trouble(x, TROUBLE_CONNECT, "the connection was not made in time");
         break;
     case WAIT_RESPONSE:
+        origin_blame(&x->origin, HEALTH_SILENT, "no response in time");
         exchange_trouble(x, TROUBLE_RESPONSE, "no final response in time");
         break;
     case WAIT_PROCESSING:
@@ -58,10 +60,13 @@ static void on_send_clock(struct deadline *d, void *owner)
     struct uplink *u = x->origin.uplink;
     double left = u == NULL ? 0 : u->conn.last_write + x->timeouts->send - x->proxy->net.now;
 
-    if (left > 0.001)
+    if (left > 0.001) {
         deadline_set(d, left);
-    else
-        exchange_trouble(x, TROUBLE_SEND, "the origin took no bytes of the request");
+        return;
+    }
+    if (u != NULL)
+        origin_blame(&x->origin, HEALTH_SILENT, "it takes no bytes of a request");
+    exchange_trouble(x, TROUBLE_SEND, "the origin took no bytes of the request");
 }
 
 static void on_gone_clock(struct deadline *d, void *owner)

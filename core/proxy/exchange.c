@@ -311,7 +311,10 @@ void exchange_client_drained(struct exchange *x)
 
 bool exchange_may_keep(const struct exchange *x)
 {
-    return x->request.keep_alive && x->request_read && !x->close && !x->proxy->draining;
+    size_t most = x->settings->limits.requests;
+
+    return x->request.keep_alive && x->request_read && !x->close && !x->proxy->draining &&
+           (most == 0 || x->client->requests < most);
 }
 
 /* ---- the end ---- */

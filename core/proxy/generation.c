@@ -5,6 +5,8 @@
 
 #include "base/sys.h"
 
+_Static_assert(SETTINGS_ADDRESSES <= UPSTREAM_ADDRESSES, "one upstream may have all of them");
+
 static void close_upstreams(struct generation *g)
 {
     for (size_t i = 0; i < g->settings->upstream_count; i++)

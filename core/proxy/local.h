@@ -4,6 +4,7 @@
 #ifndef INTERIM_PROXY_LOCAL_H
 #define INTERIM_PROXY_LOCAL_H
 
+#include "net/census.h"
 #include "proxy/access.h"
 #include "proxy/generation.h"
 #include "proxy/proxy.h"
@@ -15,7 +16,14 @@ struct proxy {
     struct generation *current;
     struct list generations; /* alive, the oldest first */
     struct list listeners;
-    struct list clients;
+    struct list clients; /* with a request under way */
+    struct list idle;    /* clients without one, the longest idle first */
+    struct census census;
+    size_t most_clients; /* at a time: what descriptors allow */
+    size_t refusing;     /* clients that are being told that their address has too many */
+    double refusal_logged;
+    double full_logged;
+    bool full;             /* listeners rest until a client closes */
     struct list exchanges; /* under way */
     struct list spare;     /* exchanges to use again */
     size_t spare_count;
@@ -30,7 +38,7 @@ struct proxy {
 /* The time now for a Date field (RFC 9110 section 5.6.7); lives until the next call. */
 struct slice proxy_date(struct proxy *p);
 
-/* A client is gone: the last one ends a drain. */
+/* A client is gone: there is room for another, and the last one ends a drain. */
 void proxy_client_closed(struct proxy *p);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "proxy/origin.h"
 
+#include "base/log.h"
 #include "http/lint.h"
 #include "proxy/exchange.h"
 
@@ -25,6 +26,30 @@ static struct lint_limits limits_of(const struct origin *o)
 static void broken(struct origin *o, enum trouble trouble, const char *why)
 {
     exchange_origin_broken(o->exchange, trouble, why);
+}
+
+static const char *upstream_name(const struct origin *o)
+{
+    const struct exchange *x = o->exchange;
+    return x->settings->upstreams[x->view.upstream].name;
+}
+
+/* Whatever it said, the address serves requests. */
+static void praise(struct origin *o)
+{
+    if (upstream_answered(o->upstream, &o->search))
+        log_info("upstream %s: %s answers again", upstream_name(o), origin_address(o));
+}
+
+void origin_blame(struct origin *o, enum health_failure failure, const char *why)
+{
+    double rest = upstream_failed(o->upstream, &o->search, failure);
+
+    if (rest <= 0)
+        return;
+    o->exchange->proxy->stats->upstream_rests++;
+    log_warning("upstream %s: %s failed: %s; trying others first for %g s", upstream_name(o),
+                origin_address(o), why, rest);
 }
 
 /* A response head, or a part of one. False when more bytes are needed. */
@@ -63,7 +88,10 @@ static bool take_head(struct origin *o, struct slice *input)
         x->proxy->stats->disagreements++;
     if (fault_is(fault)) {
         broken(o, TROUBLE_BAD_RESPONSE, fault.why);
-    } else if (o->response.head.status == 101) {
+        return true;
+    }
+    praise(o);
+    if (o->response.head.status == 101) {
         o->step = ORIGIN_HELD;
         exchange_switching(x, end);
     } else if (o->response.head.status < 200) {
@@ -184,10 +212,19 @@ static void on_failed(struct conn *conn)
     exchange_origin_deaf(o->exchange);
 }
 
+/* Short of something here: no fault of the origin's. */
+static bool is_our_own(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EADDRNOTAVAIL;
+}
+
 static void note_failure(struct origin *o, int error)
 {
     struct exchange *x = o->exchange;
 
+    if (!is_our_own(error))
+        origin_blame(o, HEALTH_UNREACHED, strerror(error));
     o->search.error = error;
     o->tried = arena_printf(&x->arena, "%.*s%s%s (%s)", SLICE_ARG(o->tried),
                             o->tried.len > 0 ? ", " : "", origin_address(o), strerror(error));

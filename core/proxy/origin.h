@@ -76,6 +76,9 @@ void origin_drop(struct origin *o);
 /* Bytes behind a 101; they live until origin_free. */
 struct slice origin_early(struct origin *o);
 
+/* The address in use did not serve the request: others are tried before it for a while. */
+void origin_blame(struct origin *o, enum health_failure failure, const char *why);
+
 /* The address in use or tried last, as text; "" when none was. */
 const char *origin_address(const struct origin *o);
 

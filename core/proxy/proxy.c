@@ -1,9 +1,11 @@
 /*
- * proxy: one worker's listeners, clients and generations; the Date; draining.
+ * proxy: one worker's listeners, clients and generations; the Date; draining. Who is let in is
+ * decided in admission.
  */
 #include "base/log.h"
 #include "base/sys.h"
 #include "net/listener.h"
+#include "proxy/admission.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/local.h"
@@ -26,22 +28,6 @@ struct slice proxy_date(struct proxy *p)
     return slice_of_string(p->date);
 }
 
-static void on_accepted(struct listener *l, int fd, const struct addr *peer)
-{
-    struct proxy *p = l->owner;
-
-    if (!client_open(p, fd, peer))
-        log_error("no memory for a client; its connection is closed");
-}
-
-static void on_paused(struct listener *l, int error)
-{
-    struct proxy *p = l->owner;
-
-    p->stats->accept_pauses++;
-    log_warning("cannot accept: %s; trying again in a moment", strerror(error));
-}
-
 struct proxy *proxy_new(struct ev_loop *loop, struct stats *stats, int access_fd, unsigned worker)
 {
     struct proxy *p = sys_calloc(1, sizeof *p);
@@ -58,6 +44,8 @@ struct proxy *proxy_new(struct ev_loop *loop, struct stats *stats, int access_fd
     list_init(&p->generations);
     list_init(&p->listeners);
     list_init(&p->clients);
+    list_init(&p->idle);
+    p->most_clients = SIZE_MAX;
     list_init(&p->exchanges);
     list_init(&p->spare);
     /* Ids differ between workers and between runs; a failure only makes them less so. */
@@ -82,6 +70,8 @@ void proxy_free(struct proxy *p)
     close_listeners(p);
     while (!list_is_empty(&p->clients))
         client_kill(LIST_OWNER(p->clients.next, struct client, node));
+    while (!list_is_empty(&p->idle))
+        client_kill(LIST_OWNER(p->idle.next, struct client, node));
     /* Exchanges whose log hook waits have no client any more. */
     for (struct list *n = p->exchanges.next; n != &p->exchanges; n = n->next)
         exchange_abandon(LIST_OWNER(n, struct exchange, node));
@@ -138,8 +128,15 @@ bool proxy_use(struct proxy *p, const struct settings *settings, struct policy *
     if (p->current != NULL)
         generation_release(p->current);
     p->current = g;
+    p->net.waiting_max = settings->limits.buffered;
     bound_generations(p);
+    admission_review(p);
     return true;
+}
+
+void proxy_bound_clients(struct proxy *p, size_t most)
+{
+    p->most_clients = most;
 }
 
 bool proxy_listen(struct proxy *p, int fd)
@@ -149,8 +146,9 @@ bool proxy_listen(struct proxy *p, int fd)
     assert(p->current != NULL);
     if (l == NULL)
         return false;
-    l->accepted = on_accepted;
-    l->paused = on_paused;
+    l->room = admission_room;
+    l->accepted = admission_accepted;
+    l->paused = admission_paused;
     l->owner = p;
     list_push_back(&p->listeners, &l->node);
     listener_open(l, &p->net, fd);
@@ -172,7 +170,9 @@ void proxy_unlisten(struct proxy *p, int fd)
 
 void proxy_client_closed(struct proxy *p)
 {
-    if (p->draining && p->drained != NULL && list_is_empty(&p->clients)) {
+    admission_review(p);
+    if (p->draining && p->drained != NULL && list_is_empty(&p->clients) &&
+        list_is_empty(&p->idle)) {
         void (*done)(void *) = p->drained;
         p->drained = NULL;
         done(p->drained_arg);
@@ -187,7 +187,7 @@ void proxy_drain(struct proxy *p, void (*done)(void *arg), void *arg)
     while (!list_is_empty(&p->listeners))
         proxy_unlisten(p, LIST_OWNER(p->listeners.next, struct listener, node)->fd);
     p->draining = true;
-    for (n = p->clients.next; n != &p->clients; n = next) {
+    for (n = p->idle.next; n != &p->idle; n = next) {
         next = n->next;
         client_retire(LIST_OWNER(n, struct client, node));
     }

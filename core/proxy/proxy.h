@@ -31,6 +31,12 @@ void proxy_free(struct proxy *p);
 bool proxy_use(struct proxy *p, const struct settings *settings, struct policy *policy,
                uint64_t generation, void (*gone)(void *arg), void *arg);
 
+/*
+ * At most so many clients at a time, whatever limits.connections allows: what the process has
+ * descriptors for. Without it, any number.
+ */
+void proxy_bound_clients(struct proxy *p, size_t most);
+
 /* Accepts clients on a listening socket, which stays the caller's to close. False: no memory. */
 bool proxy_listen(struct proxy *p, int fd);
 

@@ -55,6 +55,10 @@ static const struct limits default_limits = {
     .policy_memory = 64 * 1024 * 1024,
     .hook_cpu = 0.05,
     .generations = 8,
+    .connections = 10000,
+    .connections_per_address = 1000,
+    .requests = 10000,
+    .buffered = 64 * 1024 * 1024,
 };
 
 void settings_default(struct settings *s)
@@ -68,6 +72,12 @@ void settings_default(struct settings *s)
     snprintf(s->via, sizeof s->via, "interim");
     s->via_responses = true;
     s->drain = 30;
+}
+
+size_t settings_share(const struct settings *s, size_t limit)
+{
+    size_t workers = s->workers > 0 ? s->workers : 1;
+    return (limit + workers - 1) / workers;
 }
 
 int settings_find_upstream(const struct settings *s, struct slice name)

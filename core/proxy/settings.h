@@ -42,13 +42,17 @@ struct limits {
     size_t request_line;
     size_t head;
     size_t fields;
-    size_t interim;       /* interim responses of one exchange */
-    size_t interim_bytes; /* their heads together */
-    size_t linger_bytes;  /* what a closing connection reads and discards */
-    size_t upstream_idle; /* idle pooled connections per address and worker */
-    size_t policy_memory; /* of one loaded policy */
-    double hook_cpu;      /* seconds on the CPU that a hook may take at a stretch */
-    size_t generations;   /* loaded policies alive at once */
+    size_t interim;                 /* interim responses of one exchange */
+    size_t interim_bytes;           /* their heads together */
+    size_t linger_bytes;            /* what a closing connection reads and discards */
+    size_t upstream_idle;           /* idle pooled connections per address and worker */
+    size_t policy_memory;           /* of one loaded policy */
+    double hook_cpu;                /* seconds on the CPU that a hook may take at a stretch */
+    size_t generations;             /* loaded policies alive at once */
+    size_t connections;             /* of clients, in all workers together */
+    size_t connections_per_address; /* of one client address, in one worker; 0: any number */
+    size_t requests;                /* on one client connection; 0: any number */
+    size_t buffered; /* output waiting for slow peers, in one worker, before less is read at once */
 };
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST };
@@ -72,7 +76,7 @@ struct settings {
     struct addr addresses[SETTINGS_ADDRESSES];
     size_t address_count;
     int upstream;     /* the default: index, or -1: none */
-    unsigned workers; /* 0: one per CPU */
+    unsigned workers; /* 0: one per CPU, until config_settle has worked that out */
     struct timeouts timeouts;
     struct limits limits;
     enum statuses statuses;
@@ -111,6 +115,9 @@ static inline bool settings_allows(const struct settings *s, enum settings_allow
 }
 
 void settings_default(struct settings *s);
+
+/* One worker's share of what is a limit of all of them; rounded up. */
+size_t settings_share(const struct settings *s, size_t limit);
 
 /* The upstream of that name: its index, or -1. */
 int settings_find_upstream(const struct settings *s, struct slice name);

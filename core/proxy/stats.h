@@ -17,6 +17,9 @@
     X(accepted, "client connections accepted")                                                     \
     X(closed, "client connections closed")                                                         \
     X(open, "client connections open now")                                                         \
+    X(yielded, "of them: idle, closed to make room within `limits.connections`")                   \
+    X(refused, "client connections over `limits.connections_per_address`: 503, or reset")          \
+    X(full, "times accepting rested at `limits.connections` until a client left")                  \
     X(requests, "exchanges ended, and those under way")                                            \
     X(active, "exchanges under way now")                                                           \
     X(answered_upstream, "exchanges whose final response came from an origin, complete")           \
@@ -59,6 +62,7 @@
     X(upstream_reused, "requests sent on a pooled connection")                                     \
     X(upstream_open, "connections to origins open now")                                            \
     X(upstream_retries, "requests sent again on a fresh connection")                               \
+    X(upstream_rests, "times an address of an origin was passed over for a while after failing")   \
     X(upstream_failures, "origins refused, unreachable or broken")                                 \
     X(disagreements, "heads that the two readers read differently; always 0")                      \
     X(hook_errors, "hooks that failed")                                                            \

@@ -267,14 +267,16 @@ class Wire:
         assert not readable, self.sock.recv(65536)
 
 
-def connect(address, receive_buffer=None):
-    """A client. `address` is a (host, port) pair or a path."""
+def connect(address, receive_buffer=None, source=None):
+    """A client. `address` is a (host, port) pair or a path; `source` is an address of its own."""
     if isinstance(address, str):
         sock = socket.socket(socket.AF_UNIX)
     else:
         sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if source is not None:
+        sock.bind((source, 0))
     sock.settimeout(PATIENCE)
     sock.connect(address)
     return Wire(sock)

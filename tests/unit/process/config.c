@@ -37,7 +37,7 @@ static void what_is_written_is_read(void **state)
     assert_true(config_open(&config, fd, why, sizeof why));
     assert_int_equal(config_settings(&config)->listener_count, 1);
     assert_true(addr_equals(&config_settings(&config)->listeners[0], &settings.listeners[0]));
-    assert_int_equal(config_workers(&config), 3);
+    assert_int_equal(config_settings(&config)->workers, 3);
     assert_int_equal(config_hooks(&config), 5);
     assert_true(config_has_policy(&config));
     assert_true(slice_equals(config_bundle(&config), SLICE("return {}")));
@@ -87,16 +87,13 @@ static void a_file_cut_short_is_refused(void **state)
 
 static void without_a_number_there_is_a_worker_for_each_cpu(void **state)
 {
-    struct config config;
-    int fd = config_create();
     (void)state;
     settings_default(&settings);
-    assert_true(config_write(fd, &settings, false, SLICE(""), 0));
-    assert_true(config_open(&config, fd, why, sizeof why));
-    assert_true(config_workers(&config) >= 1);
-    assert_true(config_workers(&config) <= (unsigned)sysconf(_SC_NPROCESSORS_CONF));
-    assert_false(config_has_policy(&config));
-    config_close(&config);
+    config_settle(&settings);
+    assert_in_range(settings.workers, 1, (unsigned long)sysconf(_SC_NPROCESSORS_CONF));
+    settings.workers = 3;
+    config_settle(&settings);
+    assert_int_equal(settings.workers, 3);
 }
 
 static void addresses_become_settings(void **state)

@@ -1,0 +1,133 @@
+"""Addresses that fail rest for a while, never all of them, and come back."""
+
+import socket
+
+import pytest
+
+from harness import free_port
+from peers import Origin
+from scenes import answer_with, get
+
+CLOSE = answer_with("Connection: close")
+
+
+def upstream(*addresses, more=""):
+    texts = ", ".join(f'"{address}"' for address in addresses)
+    return f"upstreams = {{ app = {{ addresses = {{ {texts} }}, {more} }} }},"
+
+
+def ask(proxy, origin):
+    client = proxy.client()
+    client.send(get())
+    wire = origin.accept()
+    wire.request()
+    wire.send(CLOSE)
+    wire.half_close()
+    assert client.response().body == b"ok"
+    client.close()
+
+
+def refused(proxy):
+    client = proxy.client()
+    client.send(get())
+    assert client.response().status == 502
+    client.close()
+
+
+def test_an_address_that_refuses_is_not_asked_again_at_once(start, origin):
+    dead = f"127.0.0.1:{free_port()}"
+    proxy = start(upstream(dead, origin.text), upstream="app")
+    for _ in range(40):
+        ask(proxy, origin)
+    proxy.logged(f"upstream app: {dead} failed: Connection refused; trying others first for 1 s")
+    # One by one it would have been twenty; a rest may have ended meanwhile.
+    failures = proxy.stats()["upstream_failures"] - proxy.before["upstream_failures"]
+    assert 1 <= failures <= 5
+    assert proxy.stats()["upstream_rests"] - proxy.before["upstream_rests"] == failures
+
+
+def test_all_of_them_are_tried_when_all_rest(start):
+    port = free_port()
+    proxy = start(upstream(f"127.0.0.1:{free_port()}", f"127.0.0.1:{port}"), upstream="app")
+    for _ in range(3):
+        refused(proxy)
+    proxy.counts("upstream_failures", 6)
+    back = Origin(("127.0.0.1", port))
+    ask(proxy, back)
+    proxy.logged(f"upstream app: 127.0.0.1:{port} answers again")
+    back.close()
+
+
+def test_one_address_alone_never_rests(start):
+    port = free_port()
+    proxy = start("", upstream=f"127.0.0.1:{port}")
+    for _ in range(3):
+        refused(proxy)
+    back = Origin(("127.0.0.1", port))
+    ask(proxy, back)
+    back.close()
+
+
+@pytest.fixture
+def deaf():
+    """An address that answers no attempt to connect: its queue is full."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    knocks = []
+    for _ in range(4):
+        knock = socket.socket()
+        knock.setblocking(False)
+        knock.connect_ex(listener.getsockname())
+        knocks.append(knock)
+    yield "127.0.0.1:%d" % listener.getsockname()[1]
+    for sock in (*knocks, listener):
+        sock.close()
+
+
+def test_an_address_that_does_not_connect_in_time_rests(start, origin, deaf):
+    proxy = start(upstream(deaf, origin.text) + "timeouts = { connect = 0.2 },", upstream="app")
+    client = proxy.client()
+    client.send(get())
+    assert client.response().status == 522
+    proxy.logged(f"{deaf} failed: the connection was not made in time; trying others first")
+    for _ in range(4):
+        ask(proxy, origin)
+
+
+def test_an_address_that_is_silent_three_times_in_a_row_rests(start, origin):
+    silent = Origin()
+    fields = upstream(silent.text, origin.text, more="timeouts = { response = 0.05 }")
+    proxy = start(fields, upstream="app")
+    for turn in range(3):
+        client = proxy.client()
+        client.send(get())
+        silent.accept().request()
+        assert client.response().status == 524
+        client.close()
+        if turn < 2:
+            ask(proxy, origin)
+    proxy.logged(f"{silent.text} failed: no response in time; trying others first for 1 s")
+    for _ in range(4):
+        ask(proxy, origin)
+    silent.close()
+
+
+def test_the_fewest_busy_are_asked_first_but_not_one_that_rests(start, origin):
+    dead = f"127.0.0.1:{free_port()}"
+    other = Origin()
+    fields = upstream(dead, origin.text, other.text, more='balance = "least"')
+    proxy = start(fields, upstream="app")
+    clients, wires = [], []
+    for _ in range(6):
+        clients.append(proxy.client())
+        clients[-1].send(get())
+        proxy.wait_stats(lambda s: s["upstream_open"] == len(clients))
+    for end in (origin, other) * 3:
+        wires.append(end.accept())
+        wires[-1].request()
+    for wire in wires:
+        wire.send(CLOSE)
+    for client in clients:
+        assert client.response().body == b"ok"
+    other.close()
