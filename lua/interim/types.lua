@@ -91,6 +91,10 @@
 ---@field policy_memory? interim.bytes Of one loaded policy.
 ---@field hook_cpu? interim.seconds A hook's time on the CPU at a stretch.
 ---@field generations? integer Loaded policies alive at once.
+---@field connections? integer Of clients, in all workers together.
+---@field connections_per_address? integer Of one client address, in one worker: 503. 0: any number.
+---@field requests? integer On one client connection: it closes after the last. 0: any number.
+---@field buffered? interim.bytes Waiting for slow clients and origins in one worker.
 
 ---A final answer: a status from 200 to 599, or a table.
 ---@alias interim.answer integer|interim.answer_table
