@@ -43,8 +43,12 @@ static void praise(struct origin *o)
 
 void origin_blame(struct origin *o, enum health_failure failure, const char *why)
 {
-    double rest = upstream_failed(o->upstream, &o->search, failure);
+    double rest;
 
+    /* There is no other to be tried first. */
+    if (o->upstream->count == 1)
+        return;
+    rest = upstream_failed(o->upstream, &o->search, failure);
     if (rest <= 0)
         return;
     o->exchange->proxy->stats->upstream_rests++;

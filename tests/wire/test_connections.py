@@ -313,7 +313,7 @@ def test_i4_a_refusal_survives_the_bytes_that_follow_it(client, origin):
     assert origin.untouched()
 
 
-def test_i5_without_descriptors_accepting_pauses_and_recovers(start, origin):
+def test_i5_short_of_descriptors_accepting_rests_and_recovers(start, origin):
     proxy = start("", descriptors=40)
     served = proxy.client()
     served.send(get())
@@ -321,7 +321,7 @@ def test_i5_without_descriptors_accepting_pauses_and_recovers(start, origin):
     wire.request()
     (worker,) = proxy.workers()
     crowd = [proxy.client() for _ in range(80)]
-    proxy.wait_stats(lambda s: s["accept_pauses"] > 0)
+    proxy.wait_stats(lambda s: s["full"] > 0)
     # The exchange under way goes on, and the worker does not spin.
     wire.send(OK)
     assert served.response().body == b"ok"
