@@ -323,13 +323,15 @@ def test_i5_short_of_descriptors_accepting_rests_and_recovers(start, origin):
     crowd = [proxy.client() for _ in range(80)]
     proxy.wait_stats(lambda s: s["full"] > 0)
     # The exchange under way goes on, and the worker does not spin.
-    wire.send(OK)
-    assert served.response().body == b"ok"
+    wire.send("HTTP/1.1 103 X\r\n\r\n")
+    served.interim(103)
     before = cpu_seconds(worker)
     time.sleep(1)
     assert cpu_seconds(worker) - before < 0.3
     for client in crowd:
         client.close()
+    wire.send(OK)
+    assert served.response().body == b"ok"
     for client in (served, proxy.client()):
         client.send(get())
         wire.request()

@@ -6,13 +6,11 @@ one in test_split.py, deadlines in test_time.py, limits after an edit in test_po
 """
 
 import threading
-import time
 
 import pytest
 
 from harness import free_port
 from scenes import CHUNKED, OK, answer_with, exchange, get, is_page, post
-from test_connections import cpu_seconds
 from test_upgrade import offer, switching
 
 POLICY = """
