@@ -1,0 +1,86 @@
+"""tables: what was measured, as Markdown for a reader and as JSON for a program."""
+
+import json
+
+from works import GOALS, OURS, WORKS, measured, median, of_label
+
+GREEN, RED, RESET = "\x1b[32m", "\x1b[31m", "\x1b[0m"
+
+
+def number(value):
+    """Three digits that count."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else \
+        f"{value:.2f}"
+
+
+def table(header, rows):
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = [header, ["-" * max(width, 3) for width in widths], *rows]
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+                     for line in lines)
+
+
+def spread(values):
+    return f"{number(min(values))} to {number(max(values))}"
+
+
+def of_cpu(run):
+    """A table for each work: time on the CPU of each proxy, and what ours is of it."""
+    for work in WORKS:
+        rows = []
+        ours = run.figures.get(("cpu", work.name, run.first))
+        for name in run.names(work.proxies):
+            values = run.figures.get(("cpu", work.name, name))
+            failure = run.failures.get(("cpu", work.name, name))
+            if failure:
+                rows.append([name, "failed", "", failure])
+            elif values:
+                rows.append([name, number(median(values)), spread(values),
+                             number(median(a / b for a, b in zip(ours, values))) if ours else ""])
+        if rows:
+            yield f"### {work.title} (`{work.name}`)\n\n" + table(
+                ["", f"CPU, {work.unit}", "rounds", f"{run.first} is × of it"], rows)
+
+
+def of_goals(run):
+    rows = []
+    for label in run.labels:
+        for goal in GOALS:
+            value = measured(goal, run.figures, label)
+            if value is None and not run.complete:
+                continue
+            met = value is not None and round(value, 3) <= goal.limit
+            verdict = "met" if met else "not measured" if value is None else "**missed**"
+            name = goal.text if len(run.labels) == 1 else f"{label}: {goal.text}"
+            rows.append([name, number(value) + goal.unit, f"≤ {goal.limit:g}{goal.unit}",
+                         run.colour(verdict, GREEN if met else RED)])
+    if rows:
+        yield "## Goals\n\n" + table(["", "measured", "goal", ""], rows)
+
+
+def markdown(run):
+    parts = [f"# {', '.join(f'{label} = {path}' for label, path in run.labels.items())}", run.about]
+    parts += of_goals(run)
+    if run.missing:
+        parts.append("Left out: " + "; ".join(f"{name} ({why})" for name, why in
+                                              run.missing.items()) + ".")
+    cpu = list(of_cpu(run))
+    if cpu:
+        parts += ["## Time of the proxy on the CPU, user and system, for each unit of work", *cpu]
+    return "\n\n".join(parts)
+
+
+def as_json(run):
+    figures = {}
+    for (kind, work, proxy), values in run.figures.items():
+        figures.setdefault(kind, {}).setdefault(work, {})[proxy] = values
+    goals = [{"goal": goal.text, "binary": label, "measured": value, "limit": goal.limit,
+              "met": None if value is None else value <= goal.limit}
+             for label in run.labels for goal in GOALS
+             for value in [measured(goal, run.figures, label)]]
+    return json.dumps({"binaries": run.labels, "about": run.about, "figures": figures,
+                       "goals": goals, "missing": run.missing,
+                       "failures": {" ".join(key): why for key, why in run.failures.items()}},
+                      indent=1)

@@ -1,0 +1,124 @@
+"""works: what is done through the proxies, by which of them, and the goals, as data.
+
+A figure's key is (kind, work, proxy). Its value is a list, one for each round, or for those kinds
+that no noise moves a list of one. "interim" stands for each binary that is measured.
+"""
+
+import dataclasses
+
+GIB, MIB = 1 << 30, 1 << 20
+
+OURS, HOOKED = "interim", "interim+hook"
+RELAYS = ("relay", "relay+splice")
+PLAIN = (OURS, *RELAYS, "nginx", "haproxy")
+HOOKS = (HOOKED, "nginx+hook", "haproxy+hook")
+ALL = (OURS, HOOKED, *RELAYS, "nginx", "nginx+hook", "haproxy", "haproxy+hook")
+# nginx 1.22 does not forward a 103, and says the 100 itself.
+INTERIMS = (OURS, HOOKED, *RELAYS, "haproxy", "haproxy+hook")
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    name: str
+    title: str
+    load: str  # what bench_load does
+    proxies: tuple
+    options: dict = dataclasses.field(default_factory=dict)
+    bulk: bool = False
+
+    @property
+    def unit(self):
+        return "s per GiB" if self.bulk else "µs"
+
+
+def bulk(name, title, load):
+    return Work(name, title, load, PLAIN, {"connections": 1, "size": "64m"}, True)
+
+
+WORKS = [
+    Work("get", "small GET, 64 connections, 128-byte answer", "get", ALL),
+    Work("get600", "the same with 600 bytes of fields", "get", ALL, {"bytes": 600}),
+    Work("early", "103, then 200", "early", INTERIMS),
+    Work("expect", "Expect, 100, small upload, 200", "expect", INTERIMS),
+    Work("newconn", "a connection for each GET", "newconn", ALL),
+    bulk("download", "download, Content-Length", "download"),
+    bulk("download-chunked", "download, chunked", "download-chunked"),
+    bulk("upload", "upload, Content-Length", "upload"),
+    bulk("upload-chunked", "upload, chunked", "upload-chunked"),
+    bulk("tunnel-down", "WebSocket tunnel, down", "pour"),
+    bulk("tunnel-up", "WebSocket tunnel, up", "drain"),
+    Work("echo", "64 bytes and back on 200 tunnels", "echo", PLAIN, {"connections": 200}),
+]
+BY_NAME = {work.name: work for work in WORKS}
+SMALL = ("get", "get600", "early", "expect", "newconn")
+BULK = tuple(work.name for work in WORKS if work.bulk)
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """`ours` against `others`, the best of them, or, without them, against the limit itself."""
+    text: str
+    kind: str
+    work: str
+    limit: float
+    others: tuple = ()
+    ours: str = OURS
+    how: str = "ratio"  # or "more": ours less theirs; or "value"
+    unit: str = ""
+
+
+def ratio(text, work, limit, *others, ours=OURS, kind="cpu"):
+    return Goal(f"{text}: of {' or '.join(others)}", kind, work, limit, others, ours, unit=" ×")
+
+
+def value(text, kind, work, limit, unit, ours=OURS):
+    return Goal(text, kind, work, limit, (), ours, "value", unit)
+
+
+GOALS = [
+    ratio("small GET", "get", 0.92, "nginx"),
+    ratio("small GET", "get", 1.15, "relay"),
+    ratio("small GET, hook", "get", 0.80, "nginx+hook", ours=HOOKED),
+    Goal("small GET, hook: more than without", "cpu", "get", 0.6, (OURS,), HOOKED, "more", " µs"),
+    ratio("103, then 200", "early", 0.85, "haproxy"),
+    ratio("103, then 200", "early", 1.25, "relay"),
+    ratio("Expect with 100", "expect", 0.85, "haproxy"),
+    ratio("Expect with 100", "expect", 1.25, "relay"),
+    ratio("download, length", "download", 1.10, "relay+splice"),
+    ratio("download, chunked", "download-chunked", 0.90, "nginx", "haproxy"),
+    ratio("upload, length", "upload", 1.10, "relay+splice"),
+    ratio("upload, chunked", "upload-chunked", 0.90, "nginx", "haproxy"),
+    ratio("tunnel, down", "tunnel-down", 1.10, "relay+splice"),
+    ratio("tunnel, up", "tunnel-up", 1.10, "relay+splice"),
+    ratio("echo through tunnels", "echo", 1.00, "relay"),
+    ratio("new connections", "newconn", 0.90, "nginx"),
+]
+
+
+def of_label(name, label):
+    """The proxy of that name where `label` is the binary in the place of interim."""
+    return label + name[len(OURS):] if name.partition("+")[0] == OURS else name
+
+
+def median(values):
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def measured(goal, figures, label):
+    """What was measured for a goal; None where something of it was not. Ratios and differences are
+    taken round by round, so that what moves both does not count."""
+    ours = figures.get((goal.kind, goal.work, of_label(goal.ours, label)))
+    others = [figures.get((goal.kind, goal.work, of_label(other, label))) for other in goal.others]
+    others = [figure for figure in others if figure]
+    if not ours or (goal.others and not others):
+        return None
+    if goal.how == "value":
+        return median(ours)
+    best = min(others, key=median)
+    if goal.how == "more":
+        return median(a - b for a, b in zip(ours, best))
+    return median(a / b for a, b in zip(ours, best))
+
+
