@@ -27,11 +27,6 @@ def tree(pid):
     return found
 
 
-def workers(pid):
-    """Those of them that serve: a parent only watches."""
-    return tree(pid)[1:] or [pid]
-
-
 def cpu(pids):
     """Nanoseconds, of the user and of the system, that all their threads have run."""
     return sum(int(thread.read_text().split()[0])
@@ -86,7 +81,7 @@ class Load:
 
 def cpu_of(proxy, load):
     """(Nanoseconds of the proxy, what was done meanwhile)."""
-    pids = tree(proxy.process.pid)
+    pids = proxy.processes()
     before = cpu(pids)
     told = load.go()
     return cpu(pids) - before, told

@@ -4,13 +4,17 @@ would for this work: one worker, no access log, connections to the origin kept, 
 import contextlib
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
 import subprocess
 import time
 
+import measure
+
 PATIENCE = 10
+FEW, MANY = 1024, 16384  # connections
 FIELD, MARK = b"X-Bench: on", b"x-hook: on"  # what a hook reads, and what the origin then sees
 
 INTERIM = """
@@ -30,7 +34,7 @@ NGINX = """
 daemon off; worker_processes 1; worker_rlimit_nofile {descriptors};
 pid {at}/pid; error_log {at}/log error;
 {modules}
-events {{ worker_connections {descriptors}; }}
+events {{ worker_connections {room}; }}
 http {{
   {lua}
   access_log off;
@@ -75,7 +79,8 @@ defaults
   timeout server 1h
   timeout tunnel 1h
   timeout http-keep-alive 1h
-  option splice-auto
+  option splice-request
+  option splice-response
   http-reuse always
 frontend clients
   bind 127.0.0.1:{port} backlog 4096
@@ -101,10 +106,21 @@ def program(name):
     return path
 
 
+_guards = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One below the range that the kernel gives to outgoing connections. It stays free: the tests of
+    this machine keep guards on 127.0.0.2, as this does."""
+    while True:
+        port = random.randrange(10000, 30000)
+        guard = socket.socket()
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            guard.bind(("127.0.0.2", port))
+            probe.bind(("127.0.0.1", port))
+            _guards.append(guard)
+            return port
+        guard.close()
 
 
 class Proxy:
@@ -142,13 +158,20 @@ class Proxy:
             raise Missing(f"{self.name} answers {answer[:80]!r}")
         return MARK in answer.lower()
 
+    def processes(self):
+        return measure.tree(self.process.pid)
+
+    def workers(self):
+        """Those of them that serve: a parent only watches."""
+        return self.processes()[1:] or self.processes()
+
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         self.process.terminate()
         try:
-            self.process.wait(2)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -169,7 +192,10 @@ class Garden:
         self.started = 0
         self.limits = {}
 
-    def start(self, name, command_prefix=()):
+    def start(self, name, under=(), extra=(), many=False):
+        """Runs it; `under` another command, with `extra` arguments; with room for `many` thousand
+        connections, for which some take memory before they come."""
+        self.room = MANY if many else FEW
         base, _, variant = name.partition("+")
         self.started += 1
         at = self.directory / f"{self.started}-{re.sub('[^a-z0-9]', '-', name.lower())}"
@@ -177,7 +203,7 @@ class Garden:
         at.chmod(0o777)
         make = self.interim if base in self.interims else getattr(self, base)
         command, port = make(at, base, variant)
-        proxy = Proxy(name, [*command_prefix, *command], port)
+        proxy = Proxy(name, [*under, *command, *extra], port)
         try:
             if proxy.sees_hook() != ("hook" in variant):
                 raise Missing(f"{name}: the hook has no effect, or there is one")
@@ -224,7 +250,8 @@ class Garden:
                               for module in ("ndk_http_module", "ngx_http_lua_module"))
             lua, hook = NGINX_LUA.format(at=self.unpacked), NGINX_HOOK
         config.write_text(NGINX.format(at=at, port=port, origin=self.origin, modules=modules,
-                                       lua=lua, hook=hook, descriptors=self.descriptors))
+                                       lua=lua, hook=hook, room=2 * self.room,
+                                       descriptors=self.descriptors))
         return command, port
 
     def haproxy(self, at, name, variant):
@@ -233,5 +260,5 @@ class Garden:
             (at / "hook.lua").write_text(HAPROXY_HOOK)
             load, hook = f"lua-load {at}/hook.lua", "http-request lua.hook"
         config.write_text(HAPROXY.format(port=port, origin=self.origin, load=load, hook=hook,
-                                         connections=self.descriptors // 2 - 100))
+                                         connections=min(self.room, self.descriptors // 2 - 100)))
         return [program("haproxy"), "-db", "-f", str(config)], port

@@ -2,7 +2,7 @@
 
 import json
 
-from works import GOALS, OURS, WORKS, measured, median, of_label
+from works import ALL, CALLS, FIELDS, GOALS, IDLE, PROFILED, WORKS, measured, median
 
 GREEN, RED, RESET = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 
@@ -11,6 +11,8 @@ def number(value):
     """Three digits that count."""
     if value is None:
         return "–"
+    if value == 0:
+        return "0"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else \
         f"{value:.2f}"
 
@@ -44,6 +46,46 @@ def of_cpu(run):
                 ["", f"CPU, {work.unit}", "rounds", f"{run.first} is × of it"], rows)
 
 
+def matrix(run, title, columns):
+    """A proxy a line, a figure a column: (heading, kind, work)."""
+    names = run.names(ALL)
+    rows = []
+    for name in names:
+        values = [run.figures.get((kind, work, name)) for _, kind, work in columns]
+        if any(values):
+            rows.append([name, *(number(median(v)) if v else "–" for v in values)])
+    if rows:
+        yield f"## {title}\n\n" + table(["", *(heading for heading, _, _ in columns)], rows)
+
+
+def of_matrices(run):
+    yield from matrix(run, "A request's fields, and idle connections beside it: µs of CPU", [
+        *((work.name, "cpu", work.name) for work in [*FIELDS, *IDLE]),
+        ("ns a field, 5 to 50", "per field", "50 fields"),
+        ("50 to 95", "per field", "95 fields")])
+    yield from matrix(run, "System calls for each unit of work (strace)", [
+        *((f"{work.name}, a MiB" if work.bulk else work.name, "calls", work.name)
+          for work in CALLS),
+        ("of them epoll_ctl: get", "epoll_ctl", "get")])
+    yield from matrix(run, f"Memory, and CPU at rest; {run.idle} idle connections", [
+        ("at rest, MiB", "memory", "rest"), ("a worker alone", "memory", "one worker"),
+        ("peak, MiB", "memory", "peak"),
+        ("client, KiB", "memory", "idle get"), ("tunnel, KiB", "memory", "idle echo"),
+        ("CPU at rest, µs/s", "cpu at rest", "rest"),
+        ("of it workers", "worker at rest", "rest"),
+        ("workers beside clients", "worker at rest", "idle get"),
+        ("beside tunnels", "worker at rest", "idle echo")])
+    yield from matrix(run, "Instructions in user space for each unit of work (callgrind)", [
+        *((work.name, "instructions", work.name) for work in PROFILED),
+        *((f"malloc: {work.name}", "mallocs", work.name) for work in PROFILED)])
+
+
+def of_profiles(run):
+    for (work, name), top in run.profiles.items():
+        yield f"### {work}, {name}: instructions by function\n\n" + table(
+            ["function", "each"], [[f"`{function}`", number(cost)] for function, cost in top])
+
+
 def of_goals(run):
     rows = []
     for label in run.labels:
@@ -69,6 +111,9 @@ def markdown(run):
     cpu = list(of_cpu(run))
     if cpu:
         parts += ["## Time of the proxy on the CPU, user and system, for each unit of work", *cpu]
+    parts += of_matrices(run)
+    if run.options.profile:
+        parts += of_profiles(run)
     return "\n\n".join(parts)
 
 
