@@ -1,12 +1,9 @@
 """Addresses that fail rest for a while, never all of them, and come back."""
 
-import socket
-
-import pytest
-
 from harness import free_port
 from peers import Origin
 from scenes import answer_with, get
+from test_time import deaf  # noqa: F401: a fixture
 
 CLOSE = answer_with("Connection: close")
 
@@ -68,29 +65,12 @@ def test_one_address_alone_never_rests(start):
     back.close()
 
 
-@pytest.fixture
-def deaf():
-    """An address that answers no attempt to connect: its queue is full."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    knocks = []
-    for _ in range(4):
-        knock = socket.socket()
-        knock.setblocking(False)
-        knock.connect_ex(listener.getsockname())
-        knocks.append(knock)
-    yield "127.0.0.1:%d" % listener.getsockname()[1]
-    for sock in (*knocks, listener):
-        sock.close()
-
-
 def test_an_address_that_does_not_connect_in_time_rests(start, origin, deaf):
-    proxy = start(upstream(deaf, origin.text) + "timeouts = { connect = 0.2 },", upstream="app")
+    proxy = start(upstream(deaf.origin.text, origin.text) + "timeouts = { connect = 0.2 },", upstream="app")
     client = proxy.client()
     client.send(get())
     assert client.response().status == 522
-    proxy.logged(f"{deaf} failed: the connection was not made in time; trying others first")
+    proxy.logged(f"{deaf.origin.text} failed: the connection was not made in time; trying others first")
     for _ in range(4):
         ask(proxy, origin)
 
