@@ -24,19 +24,9 @@ void buf_free(struct buf *b)
     buf_init(b, b->max);
 }
 
-size_t buf_len(const struct buf *b)
-{
-    return b->end - b->start;
-}
-
 struct slice buf_slice(const struct buf *b)
 {
     return b->data ? slice_of(b->data + b->start, buf_len(b)) : slice_of(NULL, 0);
-}
-
-size_t buf_space(const struct buf *b)
-{
-    return b->max - buf_len(b);
 }
 
 /* A size that holds `need` bytes: doubled from the present one, so that growing byte by byte
@@ -68,7 +58,7 @@ static bool buf_grow(struct buf *b, size_t need)
     return true;
 }
 
-char *buf_room(struct buf *b, size_t want)
+char *buf_make_room(struct buf *b, size_t want)
 {
     size_t len = buf_len(b);
     if (want > buf_space(b))
@@ -82,29 +72,6 @@ char *buf_room(struct buf *b, size_t want)
         b->end = len;
     }
     return b->data + b->end;
-}
-
-void buf_commit(struct buf *b, size_t n)
-{
-    assert(n <= b->size - b->end);
-    b->end += n;
-}
-
-bool buf_append(struct buf *b, const void *bytes, size_t n)
-{
-    if (n == 0)
-        return true;
-    char *room = buf_room(b, n);
-    if (!room)
-        return false;
-    memcpy(room, bytes, n);
-    buf_commit(b, n);
-    return true;
-}
-
-bool buf_append_slice(struct buf *b, struct slice s)
-{
-    return buf_append(b, s.at, s.len);
 }
 
 bool buf_append_string(struct buf *b, const char *string)

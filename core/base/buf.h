@@ -10,6 +10,8 @@
 
 #include "base/slice.h"
 
+#include <assert.h>
+
 struct buf {
     char *data;   /* NULL while nothing was ever held, and after buf_free and buf_trim */
     size_t start; /* of the bytes held */
@@ -21,17 +23,52 @@ struct buf {
 void buf_init(struct buf *b, size_t max); /* allocates nothing */
 void buf_free(struct buf *b);             /* as after buf_init; the maximum stays */
 
-size_t buf_len(const struct buf *b);
+static inline size_t buf_len(const struct buf *b)
+{
+    return b->end - b->start;
+}
+
 struct slice buf_slice(const struct buf *b); /* borrowed until the next call that adds or frees */
-size_t buf_space(const struct buf *b);       /* how many more bytes it may hold */
+
+static inline size_t buf_space(const struct buf *b) /* how many more bytes it may hold */
+{
+    return b->max - buf_len(b);
+}
+
+char *buf_make_room(struct buf *b, size_t want); /* for buf_room: by moving or growing */
 
 /* At least `want` writable bytes behind those held, or NULL: over the maximum, or no memory. */
-char *buf_room(struct buf *b, size_t want);
-void buf_commit(struct buf *b, size_t n); /* `n` bytes of that room were written */
+static inline char *buf_room(struct buf *b, size_t want)
+{
+    if (b->data != NULL && want <= b->size - b->end && want <= buf_space(b))
+        return b->data + b->end;
+    return buf_make_room(b, want);
+}
+
+static inline void buf_commit(struct buf *b, size_t n) /* `n` bytes of that room were written */
+{
+    assert(n <= b->size - b->end);
+    b->end += n;
+}
 
 /* Each appends all of it or nothing; false when nothing was: over the maximum, or no memory. */
-bool buf_append(struct buf *b, const void *bytes, size_t n);
-bool buf_append_slice(struct buf *b, struct slice s);
+static inline bool buf_append(struct buf *b, const void *bytes, size_t n)
+{
+    if (n == 0)
+        return true;
+    char *room = buf_room(b, n);
+    if (!room)
+        return false;
+    memcpy(room, bytes, n);
+    buf_commit(b, n);
+    return true;
+}
+
+static inline bool buf_append_slice(struct buf *b, struct slice s)
+{
+    return buf_append(b, s.at, s.len);
+}
+
 bool buf_append_string(struct buf *b, const char *string);
 bool buf_append_number(struct buf *b, uint64_t n); /* in decimal */
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

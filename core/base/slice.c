@@ -14,50 +14,18 @@ const bool slice_token_bytes[256] = {
     ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
-struct slice slice_of(const char *at, size_t len)
-{
-    return (struct slice){at, len};
-}
-
-struct slice slice_of_string(const char *string)
-{
-    return slice_of(string, string ? strlen(string) : 0);
-}
-
-bool slice_is_empty(struct slice s)
-{
-    return s.len == 0;
-}
-
-bool slice_equals(struct slice a, struct slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-char slice_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 bool slice_equals_nocase(struct slice a, struct slice b)
 {
     if (a.len != b.len)
         return false;
+    /* Most of what is compared is written in the common way. */
+    if (a.len == 0 || memcmp(a.at, b.at, a.len) == 0)
+        return true;
     for (size_t i = 0; i < a.len; i++) {
         if (slice_lower(a.at[i]) != slice_lower(b.at[i]))
             return false;
     }
     return true;
-}
-
-bool slice_starts(struct slice s, struct slice prefix)
-{
-    return s.len >= prefix.len && slice_equals(slice_of(s.at, prefix.len), prefix);
-}
-
-struct slice slice_skip(struct slice s, size_t n)
-{
-    return n < s.len ? slice_of(s.at + n, s.len - n) : slice_of(NULL, 0);
 }
 
 bool slice_ends(struct slice s, struct slice suffix)
@@ -79,12 +47,6 @@ struct slice slice_trim(struct slice s)
         s.len--;
     }
     return s;
-}
-
-size_t slice_find(struct slice s, char c)
-{
-    const char *found = s.len > 0 ? memchr(s.at, c, s.len) : NULL;
-    return found ? (size_t)(found - s.at) : s.len;
 }
 
 bool slice_next_member(struct slice *list, struct slice *member)

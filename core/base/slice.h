@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct slice {
     const char *at;
@@ -26,23 +27,52 @@ struct slice {
 /* For printf: printf("%.*s", SLICE_ARG(s)). */
 #define SLICE_ARG(s) (int)(s).len, (s).at
 
-struct slice slice_of(const char *at, size_t len);
-struct slice slice_of_string(const char *string); /* NULL gives the empty slice */
+/* The smallest are inline: a request asks them hundreds of times. */
 
-bool slice_is_empty(struct slice s);
-bool slice_equals(struct slice a, struct slice b);
+static inline struct slice slice_of(const char *at, size_t len)
+{
+    return (struct slice){at, len};
+}
+
+static inline struct slice slice_of_string(const char *string) /* NULL gives the empty slice */
+{
+    return slice_of(string, string ? strlen(string) : 0);
+}
+
+static inline bool slice_is_empty(struct slice s)
+{
+    return s.len == 0;
+}
+
+static inline bool slice_equals(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
 bool slice_equals_nocase(struct slice a, struct slice b); /* ASCII letters only, no locale */
-bool slice_starts(struct slice s, struct slice prefix);
+
+static inline bool slice_starts(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && slice_equals(slice_of(s.at, prefix.len), prefix);
+}
+
 bool slice_ends(struct slice s, struct slice suffix);
 
 /* `s` without its first `n` bytes; the empty slice when it has fewer. */
-struct slice slice_skip(struct slice s, size_t n);
+static inline struct slice slice_skip(struct slice s, size_t n)
+{
+    return n < s.len ? slice_of(s.at + n, s.len - n) : slice_of(NULL, 0);
+}
 
 /* `s` without leading and trailing SP and HTAB: the OWS of RFC 9110 section 5.6.3. */
 struct slice slice_trim(struct slice s);
 
 /* The offset of byte `c` in `s`, or `s.len` when it is not there. */
-size_t slice_find(struct slice s, char c);
+static inline size_t slice_find(struct slice s, char c)
+{
+    const char *found = s.len > 0 ? (const char *)memchr(s.at, c, s.len) : NULL;
+    return found ? (size_t)(found - s.at) : s.len;
+}
 
 /*
  * Takes the next member off a comma-separated list (RFC 9110 section 5.6.1): `*list` moves past it,
@@ -66,6 +96,9 @@ static inline bool slice_is_token_byte(unsigned char c)
 bool slice_is_token(struct slice s);
 
 /* An ASCII letter in lower case, any other byte as it is. */
-char slice_lower(char c);
+static inline char slice_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
 
 #endif

@@ -83,8 +83,10 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
     /* sendmsg only reads the vector, its type just does not say so. */
     struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     ssize_t sent;
+    /* The kernel copies neither a message header nor a vector for one piece. */
     do
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = count == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                          : sendmsg(fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent;
 }

@@ -152,9 +152,10 @@ static void feed(struct reading *r, const char *piece, size_t offset, size_t len
 static bool is_hidden(struct slice name)
 {
     const struct slice coding = SLICE_INIT("Transfer-Encoding");
-    if (name.len > coding.len)
-        name.len = coding.len;
-    return slice_equals_nocase(name, coding) || slice_equals_nocase(name, SLICE("Content-Length"));
+    const struct slice length = SLICE_INIT("Content-Length");
+    if (name.len >= coding.len)
+        return slice_equals_nocase(slice_of(name.at, coding.len), coding);
+    return slice_equals_nocase(name, length);
 }
 
 /* Feeds the head from offset `from` to its end, with the first letter of hidden names replaced. */

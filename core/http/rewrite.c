@@ -220,7 +220,7 @@ static void put_request_origin(struct request_writer *s)
 bool rewrite_request(struct buf *out, const struct rewrite_request *r)
 {
     const struct head *h = &r->request->head;
-    struct request_writer s;
+    WRITER_UNCLEARED struct request_writer s;
     writer_begin(&s.w, out, h);
     s.r = r;
     s.last_for = r->trusted ? find_last(h, FIELD_X_FORWARDED_FOR) : NULL;
@@ -296,7 +296,7 @@ static void put_response_hop(struct writer *w, const struct rewrite_response *r)
 bool rewrite_response(struct buf *out, const struct rewrite_response *r)
 {
     const struct head *h = r->head;
-    struct writer w;
+    WRITER_UNCLEARED struct writer w;
     bool has_length = false;
     assert(h->status >= 200 && !(r->close && r->keep_alive));
     writer_begin(&w, out, h);
@@ -327,7 +327,7 @@ static void put_interim_fields(struct writer *w, const struct head *h)
 
 bool rewrite_interim(struct buf *out, const struct head *head, struct slice via)
 {
-    struct writer w;
+    WRITER_UNCLEARED struct writer w;
     assert(head->status < 200 && head->status != 101);
     writer_begin(&w, out, head);
     put_status_line(&w, head);
@@ -351,7 +351,7 @@ static void put_switched(struct writer *w, const struct head *h)
 
 bool rewrite_switching(struct buf *out, const struct head *head, struct slice via)
 {
-    struct writer w;
+    WRITER_UNCLEARED struct writer w;
     assert(head->status == 101);
     writer_begin(&w, out, head);
     put_status_line(&w, head);
@@ -365,7 +365,7 @@ bool rewrite_switching(struct buf *out, const struct head *head, struct slice vi
 
 bool rewrite_trailers(struct buf *out, struct slice lines)
 {
-    struct writer w;
+    WRITER_UNCLEARED struct writer w;
     writer_begin(&w, out, NULL);
     while (lines.len > 0) {
         size_t end = slice_find(lines, '\r');

@@ -8,6 +8,8 @@
  */
 #include "http/writer.h"
 
+#include <string.h>
+
 /* Made anew for each hop, or not at all. */
 static const bool hop_by_hop[FIELD_COUNT] = {
     [FIELD_CONNECTION] = true, [FIELD_HTTP2_SETTINGS] = true,    [FIELD_KEEP_ALIVE] = true,
@@ -33,6 +35,13 @@ static const bool steadfast[FIELD_COUNT] = {
     [FIELD_X_FORWARDED_HOST] = true,
     [FIELD_X_FORWARDED_PROTO] = true,
 };
+
+static char *put_bytes(char *to, struct slice s)
+{
+    if (s.len > 0)
+        memcpy(to, s.at, s.len);
+    return to + s.len;
+}
 
 static void put_name(struct writer *w, struct slice name)
 {
@@ -77,11 +86,6 @@ bool writer_finish(struct writer *w)
     return w->ok;
 }
 
-void writer_put(struct writer *w, struct slice s)
-{
-    w->ok = w->ok && buf_append_slice(w->out, s);
-}
-
 void writer_put_number(struct writer *w, uint64_t n)
 {
     w->ok = w->ok && buf_append_number(w->out, n);
@@ -92,11 +96,20 @@ void writer_put_end(struct writer *w)
     writer_put(w, SLICE("\r\n"));
 }
 
+/* The commonest of all: room is asked for once. */
 void writer_put_field(struct writer *w, struct slice name, struct slice value)
 {
-    put_name(w, name);
-    writer_put(w, value);
-    writer_put_end(w);
+    size_t size = name.len + 2 + value.len + 2;
+    char *to = w->ok ? buf_room(w->out, size) : NULL;
+
+    w->ok = to != NULL;
+    if (!w->ok)
+        return;
+    to = put_bytes(to, name);
+    to = put_bytes(to, SLICE(": "));
+    to = put_bytes(to, value);
+    put_bytes(to, SLICE("\r\n"));
+    buf_commit(w->out, size);
 }
 
 void writer_put_number_field(struct writer *w, struct slice name, uint64_t n)

@@ -21,12 +21,20 @@ struct writer {
     size_t nominated_count;
 };
 
+/* For a writer on the stack: the room for nominations, rarely used, is not cleared for each head.
+ */
+#define WRITER_UNCLEARED __attribute__((uninitialized))
+
 /* `h` is the head that is being rewritten, NULL for none. Over WRITER_NOMINATED_MAX names in its
  * Connection: nothing will be written. */
 void writer_begin(struct writer *w, struct buf *out, const struct head *h);
 bool writer_finish(struct writer *w); /* true if all of it was written, else none of it */
 
-void writer_put(struct writer *w, struct slice s);
+static inline void writer_put(struct writer *w, struct slice s)
+{
+    w->ok = w->ok && buf_append_slice(w->out, s);
+}
+
 void writer_put_number(struct writer *w, uint64_t n);
 void writer_put_end(struct writer *w); /* CRLF */
 void writer_put_field(struct writer *w, struct slice name, struct slice value);

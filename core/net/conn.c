@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define CONN_MAGIC 0xc0441u
+#define COPY_MOST  2048
 
 static void update_interest(struct conn *c)
 {
@@ -267,7 +268,7 @@ static bool may_put(struct conn *c, struct slice bytes)
     return true;
 }
 
-void conn_put(struct conn *c, struct slice bytes)
+static void put_borrowed(struct conn *c, struct slice bytes)
 {
     if (may_put(c, bytes))
         c->net->pieces[c->net->piece_count++] = (struct net_piece){bytes.at, 0, bytes.len};
@@ -282,7 +283,7 @@ void conn_put_copy(struct conn *c, struct slice bytes)
         return;
     if (bytes.len > NET_SCRATCH_SIZE - net->scratch_used) {
         /* Too much to keep aside: what came before goes first, then this directly. */
-        conn_put(c, bytes);
+        put_borrowed(c, bytes);
         net_flush(net);
         return;
     }
@@ -295,6 +296,17 @@ void conn_put_copy(struct conn *c, struct slice bytes)
     net->scratch_used += bytes.len;
 }
 
+/* Few bytes behind copied ones are cheaper copied than sent as a piece of their own. */
+void conn_put(struct conn *c, struct slice bytes)
+{
+    const struct net *net = c->net;
+
+    if (bytes.len <= COPY_MOST && net->gathering == c && net->scratch_used > 0)
+        conn_put_copy(c, bytes);
+    else
+        put_borrowed(c, bytes);
+}
+
 bool conn_is_blocked(struct conn *c)
 {
     if (c->net->gathering == c)
@@ -305,7 +317,8 @@ bool conn_is_blocked(struct conn *c)
 void net_flush(struct net *net)
 {
     struct conn *c = net->gathering;
-    struct iovec iov[NET_PIECES];
+    /* Only what is filled is used; clearing all of it would cost more than filling it. */
+    __attribute__((uninitialized)) struct iovec iov[NET_PIECES];
     size_t sent;
     enum io io;
 

@@ -28,8 +28,8 @@ struct proxy {
     struct list spare;     /* exchanges to use again */
     size_t spare_count;
     uint64_t next_id;
-    char date[32]; /* IMF-fixdate of `date_second` */
-    int64_t date_second;
+    char date[32];     /* IMF-fixdate, right */
+    double date_until; /* this monotonic time */
     bool draining;
     void (*drained)(void *arg);
     void *drained_arg;

@@ -17,12 +17,12 @@
 
 struct slice proxy_date(struct proxy *p)
 {
-    time_t now = (time_t)sys_realtime();
-
-    if (now != p->date_second) {
+    if (p->net.now >= p->date_until) {
+        double now = sys_realtime();
+        time_t second = (time_t)now;
         struct tm tm;
-        p->date_second = now;
-        gmtime_r(&now, &tm);
+        p->date_until = p->net.now + 1 - (now - (double)second);
+        gmtime_r(&second, &tm);
         strftime(p->date, sizeof p->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
     }
     return slice_of_string(p->date);
