@@ -46,9 +46,9 @@ class Profile:
     def mallocs(self):
         return sum(self.calls[name] for name in ("malloc", "calloc", "realloc")) / self.units
 
-    def top(self, count):
-        """(function, instructions for each unit), the dearest first."""
-        return [(name, cost / self.units) for name, cost in self.own.most_common(count)]
+    def own_each(self):
+        """Function: its own instructions for each unit, the dearest first."""
+        return {name: round(cost / self.units, 1) for name, cost in self.own.most_common() if cost}
 
 
 def run_once(run, name, work, count):

@@ -47,8 +47,10 @@ def of_cpu(run):
 
 
 def matrix(run, title, columns):
-    """A proxy a line, a figure a column: (heading, kind, work)."""
+    """A proxy a line, a figure a column: (heading, kind, work). Those without a figure fall out."""
     names = run.names(ALL)
+    columns = [column for column in columns
+               if any((*column[1:], name) in run.figures for name in names)]
     rows = []
     for name in names:
         values = [run.figures.get((kind, work, name)) for _, kind, work in columns]
@@ -80,10 +82,18 @@ def of_matrices(run):
         *((f"malloc: {work.name}", "mallocs", work.name) for work in PROFILED)])
 
 
-def of_profiles(run):
-    for (work, name), top in run.profiles.items():
-        yield f"### {work}, {name}: instructions by function\n\n" + table(
-            ["function", "each"], [[f"`{function}`", number(cost)] for function, cost in top])
+def of_profiles(run, count=20):
+    """The dearest functions of each work, a column for each of ours."""
+    for work in PROFILED:
+        own = {name: profile.own_each() for (of, name), profile in run.profiles.items()
+               if of == work.name}
+        if own:
+            dearest = sorted({function for each in own.values() for function in each},
+                             key=lambda function: -max(each.get(function, 0)
+                                                       for each in own.values()))[:count]
+            yield f"### {work.title}: instructions by function\n\n" + table(
+                ["", *own], [[f"`{function}`", *(number(each.get(function, 0))
+                                                 for each in own.values())] for function in dearest])
 
 
 def of_goals(run):
@@ -127,5 +137,7 @@ def as_json(run):
              for value in [measured(goal, run.figures, label)]]
     return json.dumps({"binaries": run.labels, "about": run.about, "figures": figures,
                        "goals": goals, "missing": run.missing,
+                       "instructions": {" ".join(key): profile.own_each()
+                                        for key, profile in run.profiles.items()},
                        "failures": {" ".join(key): why for key, why in run.failures.items()}},
                       indent=1)
