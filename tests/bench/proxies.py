@@ -1,5 +1,5 @@
 """proxies: how each of those that are compared is configured and started, as one who knows it well
-would for this work: one worker, no access log, connections to the origin kept, bodies not buffered."""
+would for this work: one worker, no access log, connections to the origin kept, nothing buffered."""
 
 import contextlib
 import os
@@ -26,7 +26,9 @@ return {{
   {hook}
 }}
 """
-INTERIM_HOOK = "request = function(req) req.headers['x-hook'] = req.headers['x-bench'] or 'none' end,"
+INTERIM_HOOK = """request = function(req)
+    req.headers["x-hook"] = req.headers["x-bench"] or "none"
+  end,"""
 # Not every version knows these; the load is one client with many connections.
 INTERIM_LIMITS = ("connections_per_address = 100000", "connections = 100000")
 
@@ -110,8 +112,8 @@ _guards = []
 
 
 def free_port():
-    """One below the range that the kernel gives to outgoing connections. It stays free: the tests of
-    this machine keep guards on 127.0.0.2, as this does."""
+    """One below the range that the kernel gives to outgoing connections. It stays free: the wire
+    tests keep guards on 127.0.0.2, too."""
     while True:
         port = random.randrange(10000, 30000)
         guard = socket.socket()

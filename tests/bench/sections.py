@@ -12,7 +12,7 @@ from works import (BY_NAME, CALLS, FIELDS, GIB, HOOKED, IDLE, MIB, OURS, PEERS, 
 
 
 def in_turn(run, cells, measure_one):
-    """Every cell has its turn in every round, each time another one first; one that failed rests."""
+    """Every cell has its turn in every round, each time another first; one that failed rests."""
     for turn in range(run.rounds):
         for step in range(len(cells)):
             work, name = cells[(turn + step) % len(cells)]

@@ -1,6 +1,8 @@
 """tables: what was measured, as Markdown for a reader and as JSON for a program."""
 
+import collections
 import json
+import re
 
 from works import ALL, CALLS, FIELDS, GOALS, IDLE, PROFILED, WORKS, measured, median
 
@@ -18,10 +20,13 @@ def number(value):
 
 
 def table(header, rows):
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [header, ["-" * max(width, 3) for width in widths], *rows]
-    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
-                     for line in lines)
+    def width(cell):
+        return len(re.sub(r"\x1b\[\d+m", "", cell))
+
+    widths = [max(3, *(width(row[i]) for row in [header, *rows])) for i in range(len(header))]
+    lines = [header, ["-" * most for most in widths], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for line in lines for cells in [
+        [cell + " " * (most - width(cell)) for cell, most in zip(line, widths)]])
 
 
 def spread(values):
@@ -87,13 +92,15 @@ def of_profiles(run, count=20):
     for work in PROFILED:
         own = {name: profile.own_each() for (of, name), profile in run.profiles.items()
                if of == work.name}
+        costs = collections.defaultdict(lambda: dict.fromkeys(own, 0))
+        for name, each in own.items():
+            for function, cost in each.items():
+                costs[function][name] = cost
+        dearest = sorted(costs.items(), key=lambda item: -max(item[1].values()))[:count]
         if own:
-            dearest = sorted({function for each in own.values() for function in each},
-                             key=lambda function: -max(each.get(function, 0)
-                                                       for each in own.values()))[:count]
             yield f"### {work.title}: instructions by function\n\n" + table(
-                ["", *own], [[f"`{function}`", *(number(each.get(function, 0))
-                                                 for each in own.values())] for function in dearest])
+                ["", *own], [[f"`{function}`", *(number(cost) for cost in by_name.values())]
+                             for function, by_name in dearest])
 
 
 def of_goals(run):

@@ -112,7 +112,8 @@ GOALS = [
     value("malloc, small GET", "mallocs", "get", 0),
     ratio("two workers", "workers", 1.05, OURS, ours=WORKERS),
     Goal("small GET beside thousands of idle connections: of beside 10",
-         ("cpu", "beside many idle", OURS), (("cpu", "beside 10 idle", OURS),), "ratio", 1.05, " ×"),
+         ("cpu", "beside many idle", OURS), (("cpu", "beside 10 idle", OURS),),
+         "ratio", 1.05, " ×"),
     value("a field, of 5 to 50", "per field", "50 fields", 25, " ns"),
     value("a field, of 50 to 95", "per field", "95 fields", 25, " ns"),
 ]
