@@ -128,21 +128,22 @@ def free_port():
 class Proxy:
     """A running proxy; with `with`, until the end of the block."""
 
-    def __init__(self, name, command, port=None):
+    def __init__(self, name, command, port, log):
         self.name = name
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+        self.log = log
+        with open(log, "wb") as file:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=file)
         if port is None:  # it takes one, and prints it
             port = int(self.process.stdout.readline())
         self.port = port
         self.address = f"127.0.0.1:{port}"
-        self.await_port()
 
     def await_port(self):
         until = time.monotonic() + PATIENCE
         while True:
             if self.process.poll() is not None:
-                raise Missing(self.process.stderr.read().decode(errors="replace").strip()[-300:])
+                raise Missing(self.log.read_text(errors="replace").strip()[-300:])
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 return
@@ -178,7 +179,6 @@ class Proxy:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
-        self.process.stderr.close()
 
 
 class Garden:
@@ -205,10 +205,14 @@ class Garden:
         at.chmod(0o777)
         make = self.interim if base in self.interims else getattr(self, base)
         command, port = make(at, base, variant)
-        proxy = Proxy(name, [*under, *command, *extra], port)
+        proxy = Proxy(name, [*under, *command, *extra], port, at / "stderr")
         try:
+            proxy.await_port()
             if proxy.sees_hook() != ("hook" in variant):
                 raise Missing(f"{name}: the hook has no effect, or there is one")
+        except OSError as why:
+            proxy.__exit__()
+            raise Missing(f"{name}: {why}") from why
         except BaseException:
             proxy.__exit__()
             raise
