@@ -1,5 +1,5 @@
-"""callgrind: the instructions that a worker of ours executes in user space, and the functions that it
-calls. These figures repeat to a fraction of a percent whatever else the machine does."""
+"""callgrind: the instructions that a worker of ours executes in user space, and what it calls. They
+repeat to a fraction of a percent whatever else the machine does."""
 
 import collections
 import re
@@ -44,11 +44,13 @@ class Profile:
         return sum(self.own.values()) / self.units
 
     def mallocs(self):
-        return sum(self.calls[name] for name in ("malloc", "calloc", "realloc")) / self.units
+        """For each unit; a single one in thousands is none of theirs."""
+        calls = sum(self.calls[name] for name in ("malloc", "calloc", "realloc"))
+        return round(calls / self.units, 2) + 0.0  # no -0.0
 
-    def top(self, count):
-        """(function, instructions for each unit), the dearest first."""
-        return [(name, cost / self.units) for name, cost in self.own.most_common(count)]
+    def own_each(self):
+        """Function: its own instructions for each unit, the dearest first."""
+        return {name: round(cost / self.units, 1) for name, cost in self.own.most_common() if cost}
 
 
 def run_once(run, name, work, count):

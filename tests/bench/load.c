@@ -66,6 +66,14 @@ static void write_body(struct conn *c)
     c->writing = !body_out_write(&c->out, c->fd);
 }
 
+/* What the answer to a request begins with. */
+static enum state first_state(enum kind kind)
+{
+    if (kind >= ECHOES)
+        return SWITCHING;
+    return kind == EARLY || kind == EXPECT ? INTERIM : ANSWER;
+}
+
 static void send_request(struct conn *c)
 {
     if (load.id != NULL) {
@@ -73,9 +81,7 @@ static void send_request(struct conn *c)
         memcpy(load.id, c->id, ID_SIZE);
     }
     wire_send(c->fd, load.request, load.request_size);
-    c->state = load.work->kind >= ECHOES                               ? SWITCHING
-               : load.work->kind == EARLY || load.work->kind == EXPECT ? INTERIM
-                                                                       : ANSWER;
+    c->state = first_state(load.work->kind);
     if (load.work->kind == UPLOAD) {
         body_out_begin(&c->out, load.size, load.work->chunked);
         write_body(c);

@@ -38,7 +38,7 @@ class LoadFailed(Exception):
 
 
 class Load:
-    """bench_load, with its connections open and warm; `go` measures, the end of the block closes."""
+    """bench_load, its connections open and warm; `go` measures, the end of the block closes."""
 
     def __init__(self, helpers, work, to, **options):
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
@@ -120,7 +120,7 @@ def memory(pids):
     alone, shared = 0, 0
     for pid in pids:
         text = (PROC / str(pid) / "smaps_rollup").read_text()
-        part = {name: int(size) * 1024 for name, size in re.findall(r"^(\w+): +(\d+) kB", text, re.M)}
+        part = {name: int(kib) * 1024 for name, kib in re.findall(r"^(\w+): +(\d+) kB", text, re.M)}
         alone += part["Private_Clean"] + part["Private_Dirty"]
         shared = max(shared, part["Shared_Clean"] + part["Shared_Dirty"])
     return alone + shared

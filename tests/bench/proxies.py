@@ -1,5 +1,5 @@
 """proxies: how each of those that are compared is configured and started, as one who knows it well
-would for this work: one worker, no access log, connections to the origin kept, bodies not buffered."""
+would for this work: one worker, no access log, connections to the origin kept, nothing buffered."""
 
 import contextlib
 import os
@@ -26,7 +26,9 @@ return {{
   {hook}
 }}
 """
-INTERIM_HOOK = "request = function(req) req.headers['x-hook'] = req.headers['x-bench'] or 'none' end,"
+INTERIM_HOOK = """request = function(req)
+    req.headers["x-hook"] = req.headers["x-bench"] or "none"
+  end,"""
 # Not every version knows these; the load is one client with many connections.
 INTERIM_LIMITS = ("connections_per_address = 100000", "connections = 100000")
 
@@ -110,8 +112,8 @@ _guards = []
 
 
 def free_port():
-    """One below the range that the kernel gives to outgoing connections. It stays free: the tests of
-    this machine keep guards on 127.0.0.2, as this does."""
+    """One below the range that the kernel gives to outgoing connections. It stays free: the wire
+    tests keep guards on 127.0.0.2, too."""
     while True:
         port = random.randrange(10000, 30000)
         guard = socket.socket()
@@ -126,21 +128,22 @@ def free_port():
 class Proxy:
     """A running proxy; with `with`, until the end of the block."""
 
-    def __init__(self, name, command, port=None):
+    def __init__(self, name, command, port, log):
         self.name = name
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+        self.log = log
+        with open(log, "wb") as file:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=file)
         if port is None:  # it takes one, and prints it
             port = int(self.process.stdout.readline())
         self.port = port
         self.address = f"127.0.0.1:{port}"
-        self.await_port()
 
     def await_port(self):
         until = time.monotonic() + PATIENCE
         while True:
             if self.process.poll() is not None:
-                raise Missing(self.process.stderr.read().decode(errors="replace").strip()[-300:])
+                raise Missing(self.log.read_text(errors="replace").strip()[-300:])
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 return
@@ -176,7 +179,6 @@ class Proxy:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
-        self.process.stderr.close()
 
 
 class Garden:
@@ -203,10 +205,14 @@ class Garden:
         at.chmod(0o777)
         make = self.interim if base in self.interims else getattr(self, base)
         command, port = make(at, base, variant)
-        proxy = Proxy(name, [*under, *command, *extra], port)
+        proxy = Proxy(name, [*under, *command, *extra], port, at / "stderr")
         try:
+            proxy.await_port()
             if proxy.sees_hook() != ("hook" in variant):
                 raise Missing(f"{name}: the hook has no effect, or there is one")
+        except OSError as why:
+            proxy.__exit__()
+            raise Missing(f"{name}: {why}") from why
         except BaseException:
             proxy.__exit__()
             raise

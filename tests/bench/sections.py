@@ -1,17 +1,18 @@
 """sections: what one run can measure, each by its name."""
 
 import functools
+import shutil
 import time
 
 import callgrind
 import measure
 from proxies import Missing
-from works import (BY_NAME, CALLS, FIELDS, GIB, HOOKED, IDLE, MIB, OURS, PEERS, PROFILED, WORKS,
-                   Work, median)
+from works import (BY_NAME, CALLS, FIELDS, GIB, HOOKED, IDLE, MIB, OURS, PEERS, PROFILED,
+                   RELAYS, WORKS, median)
 
 
 def in_turn(run, cells, measure_one):
-    """Every cell has its turn in every round, each time another one first; one that failed rests."""
+    """Every cell has its turn in every round, each time another first; one that failed rests."""
     for turn in range(run.rounds):
         for step in range(len(cells)):
             work, name = cells[(turn + step) % len(cells)]
@@ -31,7 +32,7 @@ def in_turn(run, cells, measure_one):
 
 def cpu_of_unit(run, work, proxy):
     if work.bulk:
-        options = {"count": 4 if run.options.quick else 16}  # of 64 MiB
+        options = {"count": 4}  # of 64 MiB
     else:
         options = {"seconds": run.seconds, "warm": run.warm}
     with run.load(work.load, proxy, **options, **work.options) as load:
@@ -75,8 +76,8 @@ def one_by_one(run, proxies, section, many=False):
         try:
             with run.garden.start(name, many=many) as proxy:
                 section(run, name, proxy)
-        except Missing as why:
-            run.missing[name] = str(why)
+        except (Missing, OSError) as why:
+            run.missing[f"{section.__name__} of {name}"] = str(why)
         except measure.LoadFailed as why:
             run.fail((section.__name__, "", name), why)
     run.say(f"{section.__name__}: done\n")
@@ -85,6 +86,8 @@ def one_by_one(run, proxies, section, many=False):
 def calls(run, name, proxy):
     """System calls of the workers in steady state, by strace. It slows them down, so that more is
     ready at each wait than there would be."""
+    if shutil.which("strace") is None:
+        raise Missing("strace is not installed")
     for work in CALLS:
         if name not in run.names(work.proxies):
             continue
@@ -150,14 +153,33 @@ def peak(run, name, proxy):
 
 
 def instructions(run):
+    if shutil.which("valgrind") is None:
+        run.missing["instructions"] = "valgrind is not installed"
+        return
     for work in PROFILED:
         for name in run.names((OURS, HOOKED)):
             run.say(f"instructions: {work.name}, {name}\r")
             found = callgrind.profile(run, name, work)
             run.note(("instructions", work.name, name), found.instructions())
             run.note(("mallocs", work.name, name), found.mallocs())
-            run.profiles[work.name, name] = found.top(20)
+            run.profiles[work.name, name] = found
     run.say("instructions: done\n")
+
+
+def smoke(run):
+    """Every work, a few dozen times, through ours and the relays. No figures: that it works."""
+    with run.started((OURS, HOOKED, *RELAYS)) as proxies:
+        for work in WORKS[:-1]:
+            options = {"size": "1m", "count": 4} if work.bulk else {"count": 48}
+            for name, proxy in proxies.items():
+                try:
+                    with run.load(work.load, proxy, **{**work.options, **options}) as load:
+                        told = load.go()
+                    run.say(f"{work.name}, {name}: {told['count']}\n")
+                except measure.LoadFailed as why:
+                    run.fail(("smoke", work.name, name), why)
+    for name, why in run.missing.items():
+        run.fail(("smoke", "", name), why)
 
 
 def alone(proxies, section, many=False):
@@ -184,3 +206,4 @@ SECTIONS = {work.name: functools.partial(cpu_of_works, works=[work]) for work in
     "peak": alone(PEERS, peak),
     "instructions": instructions,
 }
+QUICK = [work.name for work in WORKS]  # of a quick run that names nothing

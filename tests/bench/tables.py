@@ -1,6 +1,8 @@
 """tables: what was measured, as Markdown for a reader and as JSON for a program."""
 
+import collections
 import json
+import re
 
 from works import ALL, CALLS, FIELDS, GOALS, IDLE, PROFILED, WORKS, measured, median
 
@@ -18,10 +20,13 @@ def number(value):
 
 
 def table(header, rows):
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [header, ["-" * max(width, 3) for width in widths], *rows]
-    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
-                     for line in lines)
+    def width(cell):
+        return len(re.sub(r"\x1b\[\d+m", "", cell))
+
+    widths = [max(3, *(width(row[i]) for row in [header, *rows])) for i in range(len(header))]
+    lines = [header, ["-" * most for most in widths], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for line in lines for cells in [
+        [cell + " " * (most - width(cell)) for cell, most in zip(line, widths)]])
 
 
 def spread(values):
@@ -47,8 +52,10 @@ def of_cpu(run):
 
 
 def matrix(run, title, columns):
-    """A proxy a line, a figure a column: (heading, kind, work)."""
+    """A proxy a line, a figure a column: (heading, kind, work). Those without a figure fall out."""
     names = run.names(ALL)
+    columns = [column for column in columns
+               if any((*column[1:], name) in run.figures for name in names)]
     rows = []
     for name in names:
         values = [run.figures.get((kind, work, name)) for _, kind, work in columns]
@@ -80,10 +87,20 @@ def of_matrices(run):
         *((f"malloc: {work.name}", "mallocs", work.name) for work in PROFILED)])
 
 
-def of_profiles(run):
-    for (work, name), top in run.profiles.items():
-        yield f"### {work}, {name}: instructions by function\n\n" + table(
-            ["function", "each"], [[f"`{function}`", number(cost)] for function, cost in top])
+def of_profiles(run, count=20):
+    """The dearest functions of each work, a column for each of ours."""
+    for work in PROFILED:
+        own = {name: profile.own_each() for (of, name), profile in run.profiles.items()
+               if of == work.name}
+        costs = collections.defaultdict(lambda: dict.fromkeys(own, 0))
+        for name, each in own.items():
+            for function, cost in each.items():
+                costs[function][name] = cost
+        dearest = sorted(costs.items(), key=lambda item: -max(item[1].values()))[:count]
+        if own:
+            yield f"### {work.title}: instructions by function\n\n" + table(
+                ["", *own], [[f"`{function}`", *(number(cost) for cost in by_name.values())]
+                             for function, by_name in dearest])
 
 
 def of_goals(run):
@@ -127,5 +144,7 @@ def as_json(run):
              for value in [measured(goal, run.figures, label)]]
     return json.dumps({"binaries": run.labels, "about": run.about, "figures": figures,
                        "goals": goals, "missing": run.missing,
+                       "instructions": {" ".join(key): profile.own_each()
+                                        for key, profile in run.profiles.items()},
                        "failures": {" ".join(key): why for key, why in run.failures.items()}},
                       indent=1)
