@@ -268,6 +268,8 @@ void exchange_begin(struct exchange *x, struct slice head)
     if (disagreed)
         x->proxy->stats->disagreements++;
     if (fault_is(fault)) {
+        /* Whatever else it is, it asks for no body. */
+        x->request.is_head = slice_starts(head, SLICE("HEAD "));
         exchange_begin_fault(x, fault);
         return;
     }
