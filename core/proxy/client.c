@@ -45,7 +45,10 @@ static void close_now(struct client *c)
         return;
     c->step = CLIENT_CLOSED;
     deadline_stop(&c->deadline);
-    conn_close(&c->conn);
+    if (buf_len(&c->conn.out) > 0 || c->conn.write_failed)
+        client_cut(c);
+    else
+        conn_close(&c->conn);
     list_remove(&c->node);
     p->stats->closed++;
     p->stats->open--;
@@ -406,21 +409,21 @@ void client_resume(struct client *c)
 void client_over(struct client *c, bool keep)
 {
     bool whole = c->step == CLIENT_WAIT;
+    bool waits;
 
     c->exchange = NULL;
     if (c->step == CLIENT_CLOSED)
         return;
-    if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
-        close_now(c);
-        return;
-    }
     c->keep = keep && whole;
     /* A connection that closes is flushed first; one that goes on may gather several answers. */
-    if (buf_len(&c->conn.out) > 0 || (!c->keep && conn_is_blocked(&c->conn))) {
+    waits = buf_len(&c->conn.out) > 0 || (!c->keep && conn_is_blocked(&c->conn));
+    if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
+        close_now(c);
+    } else if (waits) {
         c->step = CLIENT_FLUSH;
         conn_read_off(&c->conn);
         deadline_set(&c->deadline, settings_of(c)->timeouts.stall);
-        return;
+    } else {
+        after_flush(c);
     }
-    after_flush(c);
 }

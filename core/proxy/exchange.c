@@ -301,7 +301,11 @@ void exchange_client_gone(struct exchange *x)
         tunnel_abort(&x->tunnel);
     if (x->result.error[0] == '\0')
         x->result.error = "the client left";
-    conn_close(&x->client->conn);
+    /* Perhaps it is only we who cannot write to it. */
+    if (x->begun)
+        client_cut(x->client);
+    else
+        conn_close(&x->client->conn);
     exchange_finish(x, OUTCOME_ABORTED);
 }
 
