@@ -169,13 +169,32 @@ static void work(struct client *c, struct slice *input)
     c->input = NULL;
 }
 
+/* The answer is over, but not taken. */
+static void flush(struct client *c)
+{
+    c->step = CLIENT_FLUSH;
+    conn_read_off(&c->conn);
+    deadline_set(&c->deadline, settings_of(c)->timeouts.stall);
+}
+
+/* Between requests, and there will be no other: closes once everything was taken. */
+static void retire(struct client *c)
+{
+    if (!conn_is_blocked(&c->conn)) {
+        close_now(c);
+        return;
+    }
+    c->keep = false;
+    flush(c);
+}
+
 /* After work: what the step means for reading and for the end of the connection. */
 static void settle(struct client *c)
 {
     if (c->step == CLIENT_CLOSED || c->step == CLIENT_TUNNEL)
         return;
     if (c->ended && c->step == CLIENT_HEAD) {
-        close_now(c);
+        retire(c);
         return;
     }
     if (c->ended && c->step == CLIENT_BODY && buf_len(&c->in) == 0) {
@@ -380,7 +399,7 @@ void client_retire(struct client *c)
     if (c->fresh)
         deadline_set(&c->deadline, settings_of(c)->timeouts.linger);
     else
-        close_now(c);
+        retire(c);
 }
 
 void client_kill(struct client *c)
@@ -420,9 +439,7 @@ void client_over(struct client *c, bool keep)
     if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
         close_now(c);
     } else if (waits) {
-        c->step = CLIENT_FLUSH;
-        conn_read_off(&c->conn);
-        deadline_set(&c->deadline, settings_of(c)->timeouts.stall);
+        flush(c);
     } else {
         after_flush(c);
     }
