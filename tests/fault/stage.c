@@ -39,6 +39,7 @@ static struct sockaddr_storage entrance;
 static socklen_t entrance_len;
 static size_t events; /* that the loop told of */
 static bool draining;
+static size_t drained;
 
 /* ---- sockets ---- */
 
@@ -178,10 +179,16 @@ static struct end *the_origin(void)
     return latest;
 }
 
+static void on_drained(void *arg)
+{
+    (void)arg;
+    drained++;
+}
+
 static void drain(void)
 {
     if (!draining)
-        proxy_drain(proxy, NULL, NULL);
+        proxy_drain(proxy, on_drained, NULL);
     draining = true;
 }
 
@@ -314,6 +321,7 @@ static void set_up(const struct scene *scene)
     stage.calls_before = 0;
     hooks_begin(scene);
     draining = false;
+    drained = 0;
     refusing = -1;
     entrance_len = sizeof entrance;
     loop = ev_loop_new(EVFLAG_AUTO);
@@ -371,6 +379,8 @@ static void come_to_rest(enum ending ending)
     let_time_pass();
     if (n->open != 0 || n->active != 0 || n->upstream_open != 0 || n->tunnels != 0)
         go_wrong("connections outlive every deadline");
+    if (drained != draining)
+        go_wrong("a drain that does not end, or twice");
 }
 
 static void play_steps(const struct play *play)
