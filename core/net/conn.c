@@ -260,6 +260,9 @@ static bool may_put(struct conn *c, struct slice bytes)
         return false;
     if (net->gathering != c || net->piece_count == NET_PIECES)
         net_flush(net);
+    /* What comes behind a hole must not be sent. */
+    if (c->write_failed)
+        return false;
     if (buf_len(&c->out) > 0) {
         hold(c, bytes.at, bytes.len);
         return false;

@@ -22,9 +22,11 @@
 #define LINES_KEPT    (LINES_MAX / 2) /* while they wait; leaves room for the longest line */
 #define FLUSH_AT      (PIPE_BUF - 512)
 #define FLUSH_SECONDS 0.02
-#define RETRY_SECONDS 0.1 /* while nobody takes them */
-#define BURST_WAIT    100 /* milliseconds */
-#define LAST_WAIT     500 /* likewise, at the end */
+#define RETRY_SECONDS 0.1  /* while nobody takes them */
+#define ESCAPED_MAX   6    /* bytes that one byte becomes at most */
+#define LINE_REST     2048 /* the names and numbers of a line, and its addresses */
+#define BURST_WAIT    100  /* milliseconds */
+#define LAST_WAIT     500  /* likewise, at the end */
 
 /* What one write may hold without being mixed with those of other workers: whole lines. */
 static struct slice next_piece(const struct access *a)
@@ -238,18 +240,36 @@ void access_free(struct access *a)
     buf_free(&a->lines);
 }
 
-void access_add(struct access *a, enum log_form form, const struct policy_view *view)
+/* No line is longer: what came from outside may be escaped, everything else is short. */
+static size_t longest(const struct policy_view *v)
 {
-    if (form == LOG_FORM_NONE)
-        return;
-    if (!make_room(a)) {
-        a->stats->log_lost++;
-        return;
-    }
+    const struct policy_result *r = v->result;
+    size_t foreign = v->request->head.method.len + v->request->head.target.len +
+                     v->request->host.len + strlen(r->upgrade) + strlen(r->error);
+
+    return foreign * ESCAPED_MAX + LINE_REST;
+}
+
+/* A line is there whole or not at all: room for it is made before it is written. */
+static bool put_line(struct access *a, enum log_form form, const struct policy_view *view)
+{
+    if (!make_room(a) || buf_room(&a->lines, longest(view)) == NULL)
+        return false;
     if (form == LOG_FORM_JSON)
         put_json(&a->lines, view);
     else
         put_text(&a->lines, view);
+    return true;
+}
+
+void access_add(struct access *a, enum log_form form, const struct policy_view *view)
+{
+    if (form == LOG_FORM_NONE)
+        return;
+    if (!put_line(a, form, view)) {
+        a->stats->log_lost++;
+        return;
+    }
     if (buf_len(&a->lines) >= FLUSH_AT && !a->blocked)
         write_all(a);
     if (buf_len(&a->lines) > 0 && !deadline_is_set(&a->flush))

@@ -49,7 +49,10 @@ static void close_now(struct client *c)
         return;
     c->step = CLIENT_CLOSED;
     deadline_stop(&c->deadline);
-    conn_close(&c->conn);
+    if (buf_len(&c->conn.out) > 0 || c->conn.write_failed)
+        client_cut(c);
+    else
+        conn_close(&c->conn);
     list_remove(&c->node);
     if (c->household != NULL)
         census_leave(&p->census, c->household);
@@ -189,13 +192,32 @@ static void work(struct client *c, struct slice *input)
     c->input = NULL;
 }
 
+/* The answer is over, but not taken. */
+static void flush(struct client *c)
+{
+    c->step = CLIENT_FLUSH;
+    conn_read_off(&c->conn);
+    deadline_set(&c->deadline, settings_of(c)->timeouts.stall);
+}
+
+/* Between requests, and there will be no other: closes once everything was taken. */
+static void retire(struct client *c)
+{
+    if (!conn_is_blocked(&c->conn)) {
+        close_now(c);
+        return;
+    }
+    c->keep = false;
+    flush(c);
+}
+
 /* After work: what the step means for reading and for the end of the connection. */
 static void settle(struct client *c)
 {
     if (c->step == CLIENT_CLOSED || c->step == CLIENT_TUNNEL)
         return;
     if (c->ended && c->step == CLIENT_HEAD) {
-        close_now(c);
+        retire(c);
         return;
     }
     if (c->ended && c->step == CLIENT_BODY && buf_len(&c->in) == 0) {
@@ -432,7 +454,7 @@ void client_retire(struct client *c)
     if (c->fresh)
         deadline_set(&c->deadline, settings_of(c)->timeouts.linger);
     else
-        close_now(c);
+        retire(c);
 }
 
 void client_kill(struct client *c)
@@ -461,21 +483,19 @@ void client_resume(struct client *c)
 void client_over(struct client *c, bool keep)
 {
     bool whole = c->step == CLIENT_WAIT;
+    bool waits;
 
     c->exchange = NULL;
     if (c->step == CLIENT_CLOSED)
         return;
-    if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
-        close_now(c);
-        return;
-    }
     c->keep = keep && whole;
     /* A connection that closes is flushed first; one that goes on may gather several answers. */
-    if (buf_len(&c->conn.out) > 0 || (!c->keep && conn_is_blocked(&c->conn))) {
-        c->step = CLIENT_FLUSH;
-        conn_read_off(&c->conn);
-        deadline_set(&c->deadline, settings_of(c)->timeouts.stall);
-        return;
+    waits = buf_len(&c->conn.out) > 0 || (!c->keep && conn_is_blocked(&c->conn));
+    if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
+        close_now(c);
+    } else if (waits) {
+        flush(c);
+    } else {
+        after_flush(c);
     }
-    after_flush(c);
 }

@@ -268,6 +268,8 @@ void exchange_begin(struct exchange *x, struct slice head)
     if (disagreed)
         x->proxy->stats->disagreements++;
     if (fault_is(fault)) {
+        /* Whatever else it is, it asks for no body. */
+        x->request.is_head = slice_starts(head, SLICE("HEAD "));
         exchange_begin_fault(x, fault);
         return;
     }
@@ -299,7 +301,11 @@ void exchange_client_gone(struct exchange *x)
         tunnel_abort(&x->tunnel);
     if (x->result.error[0] == '\0')
         x->result.error = "the client left";
-    conn_close(&x->client->conn);
+    /* Perhaps it is only we who cannot write to it. */
+    if (x->begun)
+        client_cut(x->client);
+    else
+        conn_close(&x->client->conn);
     exchange_finish(x, OUTCOME_ABORTED);
 }
 

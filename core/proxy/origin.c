@@ -385,9 +385,12 @@ void origin_drop(struct origin *o)
     o->step = ORIGIN_NONE;
 }
 
-struct slice origin_early(struct origin *o)
+struct slice origin_take_early(struct origin *o)
 {
-    return o->input != NULL ? *o->input : buf_slice(&o->in);
+    struct slice early = *o->input;
+
+    *o->input = slice_skip(early, early.len);
+    return early;
 }
 
 const char *origin_address(const struct origin *o)

@@ -73,8 +73,9 @@ void origin_release(struct origin *o);
 /* Closes the connection, whatever its state. */
 void origin_drop(struct origin *o);
 
-/* Bytes behind a 101; they live until origin_free. */
-struct slice origin_early(struct origin *o);
+/* Bytes behind a 101, from inside exchange_switching: they are the tunnel's now, and live until
+ * the next read. */
+struct slice origin_take_early(struct origin *o);
 
 /* The address in use did not serve the request: others are tried before it for a while. */
 void origin_blame(struct origin *o, enum health_failure failure, const char *why);

@@ -111,7 +111,7 @@ static void begin_tunnel(struct exchange *x, struct slice protocol)
         x->proxy->stats->upgrades_other++;
     x->proxy->stats->tunnels++;
     o->step = ORIGIN_TUNNEL;
-    tunnel_open(&x->tunnel, &x->client->conn, &o->uplink->conn, early_client, origin_early(o),
+    tunnel_open(&x->tunnel, &x->client->conn, &o->uplink->conn, early_client, origin_take_early(o),
                 x->timeouts->tunnel, on_tunnel_over, x);
 }
 

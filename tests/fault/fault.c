@@ -1,590 +1,312 @@
 /*
- * Every fallible call fails once in every scene: the k-th, for k = 1 to the last. Whatever fails,
- * the worker must not crash, leak, hang, answer twice or lose count. Then every scene again with
- * reads and writes of one byte, and in a storm of EAGAIN: both ends must get the same bytes.
+ * Whatever call fails, in whatever scene and whatever way, the worker must not crash, leak, hang,
+ * answer twice or lose count: oracle.h has the whole list.
+ *
+ *     fault          a sample of all faults, and everything else
+ *     fault --all    every fault; prints what was injected
  *
  * A whole worker runs in this thread, with a policy in C, and both ends of the wire are scripts.
  */
-#include "faults.h"
+#include "oracle.h"
 
 #include "base/log.h"
-#include "http/chunk.h"
-#include "proxy/proxy.h"
 
-#include <arpa/inet.h>
-#include <ev.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <time.h>
 
 #include <cmocka.h>
 
-/* 128 bytes, 80 in hex, none of which could be taken for an id. */
-#define BODY                                                                                       \
-    "ghijklmnopqrstuvghijklmnopqrstuvghijklmnopqrstuvghijklmnopqrstuv"                             \
-    "ghijklmnopqrstuvghijklmnopqrstuvghijklmnopqrstuvghijklmnopqrstuv"
+#define SAMPLE       19 /* without --all, every so many-th */
+#define SAMPLE_ALONE 4  /* likewise, of the faults without anything else */
+#define SPLIT_MOST   60 /* faults in one scene that moves byte by byte */
+#define AFTERMATH    5  /* calls that fail behind an interruption */
+#define TOLD_MAX     200000
+#define WRONG_MOST   10
 
-/* ---- a policy in C: waits once per request, then says what the scene wants ---- */
+static size_t one_of = SAMPLE;
+static size_t faults, plays, patient_plays, candidates, wrongs;
 
-struct scene_policy {
-    struct policy policy;
-    enum verdict_kind kind;
-    int status;
-    struct policy_call *waiting;
+static const struct scene *scene_at(size_t i)
+{
+    return i < plain_count ? &plain_scenes[i] : &meeting_scenes[i - plain_count];
+}
+
+static size_t scene_count(void)
+{
+    return plain_count + meeting_count;
+}
+
+static double processor_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- playing and judging ---- */
+
+static void report(const struct play *p, const struct stage *s, const char *wrong)
+{
+    static char told[TOLD_MAX];
+    static const char *const endings[] = {"silence", "hanging up", "the worker's end"};
+#define ACT_TEXT(name, text) text,
+    static const char *const acts[] = {ACTS(ACT_TEXT)};
+    size_t len = oracle_tell(s, told, sizeof told);
+
+    fprintf(stderr, "%s: %s\n  call %zu: %s; after step %zu %s%s; io %d; then %s\n%.*s\n",
+            p->scene->name, wrong, p->faults.at, faults_hit(), p->after, acts[p->interruption],
+            p->hurried ? ", and in the same turn the next" : "", (int)p->faults.io,
+            endings[p->ending], (int)len, told);
+    if (++wrongs >= WRONG_MOST)
+        fail_msg("and perhaps more");
+}
+
+/* A machine under load may bring a byte late, and another order may be another story: what goes
+ * wrong is played again with patience, and must go wrong again. */
+static const struct stage *judge(const struct play *p)
+{
+    struct play patient = *p;
+    const struct stage *s = stage_play(p);
+    const char *wrong = oracle_judge(s);
+
+    plays++;
+    faults += faults_hit()[0] != '\0';
+    if (wrong == NULL)
+        return s;
+    patient_plays++;
+    patient.patient = true;
+    s = stage_play(&patient);
+    wrong = oracle_judge(s);
+    if (wrong != NULL)
+        report(&patient, s, wrong);
+    return s;
+}
+
+static bool is_chosen(size_t of)
+{
+    return candidates++ % of == 0;
+}
+
+/* Which calls of a scene fail, and in which ways. */
+struct sweep {
+    struct play play;
+    size_t calls;             /* of the scene when nothing fails */
+    size_t first, last, step; /* calls, counted from 1 */
+    bool all_ways;            /* or one of them by turns */
+    size_t one_of;            /* only every so many-th fault */
 };
 
-static bool scene_ask(struct policy *p, struct policy_call *call)
+/* A worker that calls again and again without getting anywhere is as bad as one that hangs. */
+static void judge_fault(const struct sweep *w)
 {
-    struct scene_policy *s = (struct scene_policy *)p;
+    const struct stage *s;
 
-    call->verdict.kind = s->kind;
-    call->verdict.status = s->status;
-    s->waiting = call;
-    return false;
-}
-
-static void scene_cancel(struct policy *p, struct policy_call *call)
-{
-    (void)call;
-    ((struct scene_policy *)p)->waiting = NULL;
-}
-
-static void scene_forget(struct policy *p, struct policy_view *view)
-{
-    (void)p;
-    (void)view;
-}
-
-static void scene_free(struct policy *p)
-{
-    (void)p;
-}
-
-static const struct policy_ops scene_ops = {scene_ask, scene_cancel, scene_forget, scene_free};
-
-/* ---- scenes ---- */
-
-enum act {
-    CLIENT_SENDS,
-    ORIGIN_SENDS,
-    CLIENT_ENDS,
-    ORIGIN_ENDS,
-    CLIENT_RESETS,
-    ORIGIN_RESETS,
-    HOOK_ANSWERS,
-    NEW_CLIENT
-};
-
-struct step {
-    enum act act;
-    const char *text;
-};
-
-#define STEPS_MAX 14
-struct scene {
-    const char *name;
-    unsigned hooks;
-    enum verdict_kind kind;
-    int status;
-    struct step steps[STEPS_MAX];
-};
-
-#define GET     "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-#define EXPECTS "PUT /u HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 128\r\n\r\n"
-#define OFFERS                                                                                     \
-    "GET /w HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"                  \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-#define SWITCHES                                                                                   \
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"            \
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-
-static const struct scene scenes[] = {
-    {"two requests on one connection",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_ENDS, NULL}}},
-    {"two requests at once",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, GET GET}, {ORIGIN_SENDS, OK}, {ORIGIN_SENDS, OK}, {CLIENT_ENDS, NULL}}},
-    {"a hook that waits, then a refusal",
-     1u << HOOK_REQUEST,
-     VERDICT_ANSWER,
-     403,
-     {{CLIENT_SENDS, GET},
-      {HOOK_ANSWERS, NULL},
-      {CLIENT_SENDS, GET},
-      {HOOK_ANSWERS, NULL},
-      {CLIENT_ENDS, NULL}}},
-    {"every hook waits",
-     (1u << HOOK_REQUEST) | (1u << HOOK_RESPONSE) | (1u << HOOK_LOG) | (1u << HOOK_ERROR),
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, GET},
-      {HOOK_ANSWERS, NULL},
-      {ORIGIN_SENDS, OK},
-      {HOOK_ANSWERS, NULL},
-      {HOOK_ANSWERS, NULL},
-      {CLIENT_ENDS, NULL}}},
-    {"an expectation, forwarded",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, EXPECTS},
-      {ORIGIN_SENDS, "HTTP/1.1 100 Continue\r\n\r\n"},
-      {CLIENT_SENDS, BODY},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_ENDS, NULL}}},
-    {"an expectation, answered here",
-     1u << HOOK_EXPECT,
-     VERDICT_CONTINUE,
-     0,
-     {{CLIENT_SENDS, EXPECTS},
-      {HOOK_ANSWERS, NULL},
-      {CLIENT_SENDS, BODY},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_ENDS, NULL}}},
-    {"an expectation, refused by the origin",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, EXPECTS},
-      {ORIGIN_SENDS, "HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n"},
-      {CLIENT_SENDS, BODY},
-      {CLIENT_ENDS, NULL}}},
-    {"interim responses, a chunked body and trailers both ways",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, "POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                     "80;e=1\r\n" BODY "\r\n"},
-      {ORIGIN_SENDS, "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"},
-      {CLIENT_SENDS, "1\r\nx\r\n0\r\nX-T: 1\r\n\r\n"},
-      {ORIGIN_SENDS, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n80\r\n" BODY "\r\n"},
-      {ORIGIN_SENDS, "0\r\nX-T: 2\r\n\r\n"},
-      {CLIENT_ENDS, NULL}}},
-    {"a tunnel with early bytes, ended by the client",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, OFFERS "early"},
-      {ORIGIN_SENDS, SWITCHES "hello"},
-      {CLIENT_SENDS, BODY},
-      {ORIGIN_SENDS, BODY},
-      {CLIENT_ENDS, NULL},
-      {ORIGIN_ENDS, NULL}}},
-    {"a tunnel, reset by the origin",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, OFFERS},
-      {ORIGIN_SENDS, SWITCHES},
-      {CLIENT_SENDS, BODY},
-      {ORIGIN_RESETS, NULL}}},
-    {"an upgrade that the origin declines",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, OFFERS},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_ENDS, NULL}}},
-    {"a body that only the end ends",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, "HTTP/1.1 200 OK\r\n\r\n" BODY},
-      {ORIGIN_ENDS, NULL},
-      {CLIENT_ENDS, NULL}}},
-    {"a response that breaks off",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"},
-      {ORIGIN_ENDS, NULL}}},
-    {"an origin that ends without a word, then a fresh one",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_SENDS, GET},
-      {ORIGIN_RESETS, NULL},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_ENDS, NULL}}},
-    {"a client that leaves in the middle of its body",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, "PUT /u HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n" BODY},
-      {CLIENT_RESETS, NULL},
-      {NEW_CLIENT, NULL},
-      {CLIENT_SENDS, GET},
-      {ORIGIN_SENDS, OK},
-      {CLIENT_ENDS, NULL}}},
-    {"bytes that are no request",
-     0,
-     VERDICT_DEFAULT,
-     0,
-     {{CLIENT_SENDS, "GET / HTTP/1.1\r\nHost : a\r\n\r\n"}, {CLIENT_ENDS, NULL}}},
-};
-
-/* ---- the stage ---- */
-
-#define HEARD_MAX 16384
-struct heard {
-    char text[HEARD_MAX];
-    size_t len;
-};
-
-struct stage {
-    struct ev_loop *loop;
-    struct stats stats;
-    struct settings settings;
-    struct scene_policy policy;
-    struct proxy *proxy;
-    int listener, origin_listener, client, origin, null;
-    unsigned port;
-    struct heard client_heard, origin_heard;
-};
-
-static int listen_somewhere(unsigned *port)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-    assert_int_equal(listen(fd, 64), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    *port = ntohs(a.sin_port);
-    return fd;
-}
-
-static void hear(int *fd, struct heard *h)
-{
-    ssize_t n;
-
-    while (*fd >= 0 && (n = recv(*fd, h->text + h->len, HEARD_MAX - h->len, MSG_DONTWAIT)) > 0)
-        h->len += (size_t)n;
-}
-
-static void on_turn_over(struct ev_loop *loop, ev_timer *w, int events)
-{
-    (void)w;
-    (void)events;
-    ev_break(loop, EVBREAK_ONE);
-}
-
-/* A script's words are on the wire as soon as they are said. */
-static int outspoken(int fd)
-{
-    int on = 1;
-
-    if (fd >= 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
-static void turn(struct stage *s)
-{
-    ev_timer limit;
-
-    ev_timer_init(&limit, on_turn_over, 0.0005, 0);
-    ev_timer_start(s->loop, &limit);
-    ev_run(s->loop, EVRUN_ONCE);
-    ev_timer_stop(s->loop, &limit);
-    if (s->origin < 0)
-        s->origin = outspoken(accept4(s->origin_listener, NULL, NULL, SOCK_NONBLOCK));
-    hear(&s->client, &s->client_heard);
-    hear(&s->origin, &s->origin_heard);
-}
-
-/* Until nothing more happens: no call, no byte, no connection. */
-static void settle(struct stage *s)
-{
-    for (int still = 0, turns = 0; still < 2; still++, turns++) {
-        size_t before = faults_calls() + s->client_heard.len + s->origin_heard.len;
-        int origin = s->origin;
-        assert_true(turns < 20000);
-        turn(s);
-        if (faults_calls() + s->client_heard.len + s->origin_heard.len != before ||
-            s->origin != origin)
-            still = -1;
-    }
-}
-
-static void open_client(struct stage *s)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)s->port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-
-    s->client = outspoken(socket(AF_INET, SOCK_STREAM, 0));
-    assert_int_equal(connect(s->client, (struct sockaddr *)&to, sizeof to), 0);
-}
-
-static void drop(int *fd, bool reset)
-{
-    struct linger now = {1, 0};
-
-    if (*fd < 0)
+    if (!is_chosen(w->one_of))
         return;
-    if (reset)
-        setsockopt(*fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    close(*fd);
-    *fd = -1;
+    s = judge(&w->play);
+    if (s->calls > w->calls * 4 + 1000)
+        report(&w->play, s, "calls without end");
 }
 
-static void say(int fd, const char *text)
+/* Each of the calls fails alone, and then with all later ones of its kind. To be called right after
+ * the scene was played with nothing failing. */
+static void sweep(struct sweep w)
 {
-    if (fd >= 0)
-        (void)!send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
-}
+    static unsigned char trace[1u << 16];
+    size_t turn = 0;
 
-static void play(struct stage *s, const struct step *step)
-{
-    struct policy_call *call = s->policy.waiting;
-
-    switch (step->act) {
-    case CLIENT_SENDS:
-        say(s->client, step->text);
-        break;
-    case ORIGIN_SENDS:
-        say(s->origin, step->text);
-        break;
-    case CLIENT_ENDS:
-        if (s->client >= 0)
-            shutdown(s->client, SHUT_WR);
-        break;
-    case ORIGIN_ENDS:
-        drop(&s->origin, false);
-        break;
-    case CLIENT_RESETS:
-        drop(&s->client, true);
-        break;
-    case ORIGIN_RESETS:
-        drop(&s->origin, true);
-        break;
-    case HOOK_ANSWERS:
-        s->policy.waiting = NULL;
-        if (call != NULL)
-            call->done(call);
-        break;
-    case NEW_CLIENT:
-        open_client(s);
-        break;
-    }
-}
-
-static bool raise_curtain(struct stage *s, const struct scene *scene)
-{
-    char text[64], why[128];
-    unsigned origin_port;
-
-    memset(s, 0, sizeof *s);
-    s->client = s->origin = -1;
-    s->listener = listen_somewhere(&s->port);
-    s->origin_listener = listen_somewhere(&origin_port);
-    s->null = open("/dev/null", O_WRONLY);
-    s->loop = ev_loop_new(EVFLAG_AUTO);
-    settings_default(&s->settings);
-    snprintf(text, sizeof text, "127.0.0.1:%u", origin_port);
-    s->settings.upstream = settings_add_upstream(&s->settings, SLICE("app"), why, sizeof why);
-    assert_true(settings_add_address(&s->settings, slice_of_string(text), why, sizeof why));
-    s->policy.policy.ops = &scene_ops;
-    s->policy.policy.hooks = scene->hooks;
-    s->policy.kind = scene->kind;
-    s->policy.status = scene->status;
-    s->proxy = proxy_new(s->loop, &s->stats, s->null, 1);
-    if (s->proxy == NULL)
-        return false;
-    if (!proxy_use(s->proxy, &s->settings, scene->hooks ? &s->policy.policy : NULL, 1, NULL, NULL))
-        return false;
-    return proxy_listen(s->proxy, s->listener);
-}
-
-static void drop_curtain(struct stage *s)
-{
-    if (s->proxy != NULL)
-        proxy_free(s->proxy);
-    drop(&s->client, false);
-    drop(&s->origin, false);
-    close(s->listener);
-    close(s->origin_listener);
-    close(s->null);
-    ev_loop_destroy(s->loop);
-}
-
-/* Exactly one final response for each request that was begun, at most. */
-static size_t finals(const struct heard *h)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i + 10 < h->len; i++)
-        count += memcmp(h->text + i, "HTTP/1.1 ", 9) == 0 && h->text[i + 9] != '1';
-    return count;
-}
-
-static void check(const struct stage *s, const struct scene *scene)
-{
-    const struct stats *n = &s->stats;
-
-    if (n->requests != n->answered_upstream + n->answered_here + n->aborted + n->cut ||
-        n->active != 0 || n->accepted != n->closed || n->open != 0 || n->upstream_open != 0 ||
-        n->tunnels != 0 || n->disagreements != 0 || finals(&s->client_heard) > n->requests ||
-        faults_blocks() != 0 || faults_sockets() != 0)
-        fail_msg("%s, with %s failing: requests %zu, finals %zu, blocks %zu, sockets %zu",
-                 scene->name, faults_hit(), (size_t)n->requests, finals(&s->client_heard),
-                 faults_blocks(), faults_sockets());
-}
-
-/* Plays a scene; what both ends heard stays in *s. */
-static void perform(struct stage *s, const struct scene *scene, enum fault_mode mode, size_t k)
-{
-    faults_begin(mode, k);
-    if (raise_curtain(s, scene)) {
-        open_client(s);
-        for (size_t i = 0; i < STEPS_MAX; i++) {
-            const struct step *step = &scene->steps[i];
-            if (i > 0 && step->act == CLIENT_SENDS && step->text == NULL)
-                break;
-            play(s, step);
-            settle(s);
+    for (size_t k = w.first; k <= w.last && k < sizeof trace; k += w.step)
+        trace[k] = (unsigned char)faults_call_at(k);
+    for (size_t k = w.first; k <= w.last && k < sizeof trace; k += w.step, turn++) {
+        enum fault_call call = (enum fault_call)trace[k];
+        w.play.faults.at = k;
+        for (size_t way = 0; way < (w.all_ways ? faults_ways(call) : 1); way++) {
+            w.play.faults.way = w.all_ways ? way : turn;
+            w.play.faults.onward = false;
+            w.play.ending = (enum ending)((k + way) % ENDING_COUNT);
+            judge_fault(&w);
+            /* A kernel that says EAGAIN for ever says that it is ready for ever as well. */
+            if (faults_error(call, w.play.faults.way) == EAGAIN)
+                continue;
+            w.play.faults.onward = true;
+            w.play.ending = (enum ending)((k + way + 1) % ENDING_COUNT);
+            judge_fault(&w);
         }
     }
-    drop_curtain(s);
-    check(s, scene);
 }
 
 /* ---- the tests ---- */
 
-static void any_one_call_may_fail(void **state)
+/* At the end of each: nothing went wrong, and how much might have. */
+static void conclude(void)
 {
-    static struct stage s;
-    size_t faults = 0;
+    static size_t faults_before, plays_before;
+    static double before;
+    double now = processor_seconds();
+
+    print_message("             %zu faults, %zu times a scene, %.1f s of the processor\n",
+                  faults - faults_before, plays - plays_before, now - before);
+    faults_before = faults;
+    plays_before = plays;
+    before = now;
+    assert_int_equal(wrongs, 0);
+}
+
+static void every_scene_comes_out_as_it_should(void **state)
+{
     (void)state;
 
-    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
-        size_t calls;
-        perform(&s, &scenes[i], FAULTS_NONE, 0);
-        calls = faults_calls();
-        assert_true(calls > 5);
-        for (size_t k = 1; k <= calls; k++, faults++)
-            perform(&s, &scenes[i], FAULTS_KTH, k);
-    }
-    print_message("%zu faults in %zu scenes\n", faults, sizeof scenes / sizeof *scenes);
+    for (size_t i = 0; i < scene_count(); i++)
+        for (int ending = 0; ending < ENDING_COUNT; ending++) {
+            struct play p = {.scene = scene_at(i), .ending = (enum ending)ending, .patient = true};
+            const struct stage *s = judge(&p);
+            if (oracle_answers(s) != p.scene->answers)
+                report(&p, s, "not the number of answers it should have");
+            assert_true(s->calls > 5);
+        }
+    conclude();
 }
 
-/* Dates and ids differ from run to run. */
-static void blank(struct heard *h)
+static void any_call_may_fail(void **state)
 {
-    static const char date[] = "\r\nDate: ";
+    (void)state;
 
-    for (size_t i = 0; i + sizeof date + 29 < h->len; i++)
-        if (memcmp(h->text + i, date, sizeof date - 1) == 0)
-            memset(h->text + i + sizeof date - 1, '-', 29);
-    for (size_t i = 0; i + 16 < h->len; i++) {
-        size_t n = 0;
-        while (n < 16 && strchr("0123456789abcdef", h->text[i + n]) != NULL && h->text[i + n])
-            n++;
-        if (n == 16)
-            memset(h->text + i, '-', 16);
+    for (size_t i = 0; i < scene_count(); i++) {
+        struct sweep w = {.play.scene = scene_at(i), .first = 1, .step = 1, .all_ways = true};
+        w.calls = w.last = judge(&w.play)->calls;
+        w.one_of = one_of == 1 ? 1 : SAMPLE_ALONE;
+        sweep(w);
     }
+    conclude();
 }
 
-/* Where chunks begin and end may differ, what they carry may not: decodes the chunked body that is
- * the last thing heard, if there is one. */
-static void unframe(struct heard *h)
-{
-    static const char coding[] = "Transfer-Encoding: chunked\r\n";
-    char *head = h->len < HEARD_MAX ? memmem(h->text, h->len, coding, sizeof coding - 1) : NULL;
-    char *body = head == NULL ? NULL : strstr(head, "\r\n\r\n");
-    struct slice in, piece;
-    struct chunk chunk;
-    char *to;
-    enum chunk_event event;
+static const enum act interruptions[] = {
+    THE_END,       CLIENT_ENDS, CLIENT_LEAVES, CLIENT_RESETS, ORIGIN_ENDS, ORIGIN_LEAVES,
+    ORIGIN_RESETS, BOTH_RESET,  TIME_PASSES,   RELOADS,       DRAINS,
+};
 
-    if (body == NULL)
+static size_t steps_of(const struct scene *scene)
+{
+    size_t n = 0;
+
+    while (scene->steps[n].act != THE_END)
+        n++;
+    return n;
+}
+
+/* With nothing wrong but that, and with each of the calls failing that come soon behind it. */
+static void interrupt(const struct scene *scene, size_t after, enum act act, bool hurried)
+{
+    struct sweep w = {.step = 1, .one_of = 1};
+    const struct stage *s;
+
+    if (!is_chosen(one_of))
         return;
-    to = body + 4;
-    in = slice_of(to, h->len - (size_t)(to - h->text));
-    chunk_init(&chunk);
-    while ((event = chunk_decode(&chunk, &in, &piece)) == CHUNK_DATA || event == CHUNK_TRAILER) {
-        memmove(to, piece.at, piece.len);
-        to += piece.len;
-    }
-    if (event != CHUNK_END)
-        fail_msg("a chunked body does not end: %s\n%.*s", chunk.why ? chunk.why : "", (int)h->len,
-                 h->text);
-    h->len = (size_t)(to - h->text);
+    w.play = (struct play){.scene = scene,
+                           .after = after,
+                           .interruption = act,
+                           .hurried = hurried,
+                           .ending = (enum ending)(after % ENDING_COUNT)};
+    s = judge(&w.play);
+    w.calls = s->calls;
+    w.first = s->calls_before + 1;
+    w.last = s->calls < w.first + AFTERMATH ? s->calls : w.first + AFTERMATH - 1;
+    sweep(w);
 }
 
-static void same_in(enum fault_mode mode)
+static void anything_may_happen_at_any_step(void **state)
 {
-    static struct stage whole, split;
+    (void)state;
 
-    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
-        perform(&whole, &scenes[i], FAULTS_NONE, 0);
-        perform(&split, &scenes[i], mode, 0);
-        blank(&whole.client_heard);
-        blank(&split.client_heard);
-        unframe(&whole.client_heard);
-        unframe(&split.client_heard);
-        unframe(&whole.origin_heard);
-        unframe(&split.origin_heard);
-        if (whole.client_heard.len != split.client_heard.len ||
-            memcmp(whole.client_heard.text, split.client_heard.text, whole.client_heard.len) != 0)
-            fail_msg("%s: the client heard\n%.*s\nbut whole\n%.*s", scenes[i].name,
-                     (int)split.client_heard.len, split.client_heard.text,
-                     (int)whole.client_heard.len, whole.client_heard.text);
-        if (whole.origin_heard.len != split.origin_heard.len ||
-            memcmp(whole.origin_heard.text, split.origin_heard.text, whole.origin_heard.len) != 0)
-            fail_msg("%s: the origin heard\n%.*s\nbut whole\n%.*s", scenes[i].name,
-                     (int)split.origin_heard.len, split.origin_heard.text,
-                     (int)whole.origin_heard.len, whole.origin_heard.text);
+    for (size_t i = 0; i < scene_count(); i++)
+        for (size_t after = 0; after <= steps_of(scene_at(i)); after++)
+            for (size_t a = 0; a < sizeof interruptions / sizeof *interruptions; a++) {
+                if (interruptions[a] != THE_END)
+                    interrupt(scene_at(i), after, interruptions[a], false);
+                interrupt(scene_at(i), after, interruptions[a], true);
+            }
+    conclude();
+}
+
+/* Both ends hear the same, whole or in pieces. */
+static bool is_same(struct play p, enum fault_io io)
+{
+    static char whole[TOLD_MAX], split[TOLD_MAX];
+    size_t whole_len = oracle_tell(judge(&p), whole, sizeof whole);
+    size_t split_len;
+    const struct stage *s;
+
+    p.faults.io = io;
+    s = judge(&p);
+    split_len = oracle_tell(s, split, sizeof split);
+    if (p.scene->varies || (whole_len == split_len && memcmp(whole, split, whole_len) == 0))
+        return true;
+    if (p.patient) {
+        fprintf(stderr, "whole, this would be\n%.*s", (int)whole_len, whole);
+        report(&p, s, "it comes out differently");
     }
+    return false;
+}
+
+static void same_in(enum fault_io io)
+{
+    for (size_t i = 0; i < scene_count(); i++) {
+        struct sweep w = {.play.scene = scene_at(i), .first = 1, .one_of = one_of};
+        if (!is_same(w.play, io)) {
+            w.play.patient = true;
+            (void)is_same(w.play, io);
+        }
+        w.play.patient = false;
+        w.play.faults.io = io;
+        w.calls = w.last = judge(&w.play)->calls;
+        w.step = w.calls / SPLIT_MOST + 1;
+        if (!scene_at(i)->early)
+            sweep(w);
+    }
+    conclude();
 }
 
 static void one_byte_at_a_time_changes_nothing(void **state)
 {
     (void)state;
-    same_in(FAULTS_SHORT);
+    same_in(FAULT_IO_SHORT);
 }
 
 static void a_storm_of_eagain_changes_nothing(void **state)
 {
     (void)state;
-    same_in(FAULTS_STORM);
+    same_in(FAULT_IO_STORM);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_one_call_may_fail),
+        cmocka_unit_test(every_scene_comes_out_as_it_should),
+        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(anything_may_happen_at_any_step),
         cmocka_unit_test(one_byte_at_a_time_changes_nothing),
         cmocka_unit_test(a_storm_of_eagain_changes_nothing),
     };
+    time_t began = time(NULL);
+    int failed;
+
+    if (argc == 2 && strcmp(argv[1], "--all") == 0) {
+        one_of = 1;
+    } else if (argc > 1) {
+        fprintf(stderr, "usage: fault [--all]\n");
+        return 2;
+    }
     /* What is logged here is meant to go wrong. */
     log_open("fault", LOG_ERROR + 1);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    printf("%zu faults in %zu scenes, played %zu times in %ld s (%zu with patience)\n", faults,
+           scene_count(), plays, (long)(time(NULL) - began), patient_plays);
+    faults_print();
+    return failed;
 }

@@ -1,6 +1,7 @@
 /*
- * faults: another implementation of base/sys.h, for tests. It fails the k-th fallible call, or
- * moves one byte at a time, or says EAGAIN every other time, and counts what was handed out.
+ * faults: another implementation of base/sys.h, for tests. It fails the calls that a plan names, or
+ * moves one byte at a time, or says EAGAIN every other time; it counts what was handed out, and the
+ * clock stands still until it is moved.
  */
 #ifndef INTERIM_TESTS_FAULT_FAULTS_H
 #define INTERIM_TESTS_FAULT_FAULTS_H
@@ -8,19 +9,53 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum fault_mode {
-    FAULTS_NONE,  /* every call goes to the kernel as it is */
-    FAULTS_KTH,   /* the k-th fallible call fails, all others do not */
-    FAULTS_SHORT, /* reads and writes move one byte */
-    FAULTS_STORM  /* every other read and write says EAGAIN, the others move a few bytes */
+/* The calls that can fail, and the ways in which each does: errnos, as the kernel gives them. */
+#define FAULT_CALLS(X)                                                                             \
+    X(MALLOC, "malloc", ENOMEM)                                                                    \
+    X(CALLOC, "calloc", ENOMEM)                                                                    \
+    X(REALLOC, "realloc", ENOMEM)                                                                  \
+    X(SOCKET, "socket", EMFILE, ENFILE, ENOBUFS, ENOMEM)                                           \
+    X(ACCEPT, "accept", EMFILE, ECONNABORTED, ENFILE, ENOBUFS, ENOMEM, EPROTO, EAGAIN)             \
+    X(CONNECT, "connect", ECONNREFUSED, FAULT_LATE, ENETUNREACH, EADDRNOTAVAIL, EAGAIN, ETIMEDOUT) \
+    X(RECV, "recv", ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM, EAGAIN)                           \
+    X(WRITEV, "writev", EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT, EAGAIN)
+
+#define FAULT_CALL_ENUM(name, text, ...) CALL_##name,
+enum fault_call { FAULT_CALLS(FAULT_CALL_ENUM) CALL_COUNT };
+
+/* No errno: a connect that is under way, and then fails. */
+#define FAULT_LATE (-1)
+#define FAULT_WAYS 7 /* at most, of any call */
+
+enum fault_io {
+    FAULT_IO_WHOLE, /* reads and writes move what there is */
+    FAULT_IO_SHORT, /* they move one byte, a hundred of large bodies */
+    FAULT_IO_STORM  /* every other one says EAGAIN, the others move a few bytes */
 };
 
-/* Starts counting anew. `k` counts from 1 and is for FAULTS_KTH. */
-void faults_begin(enum fault_mode mode, size_t k);
+struct fault_plan {
+    enum fault_io io;
+    size_t at;   /* the call that fails, counted from 1; 0: none */
+    size_t way;  /* in which of the ways of that call; beyond the last, it starts over */
+    bool onward; /* and so do all later calls of its kind */
+    bool small;  /* sockets have small buffers */
+};
 
-size_t faults_calls(void);    /* fallible calls since faults_begin */
-const char *faults_hit(void); /* the call that was failed, "" if none was */
+/* Starts counting anew. */
+void faults_begin(const struct fault_plan *plan);
+
+size_t faults_calls(void);                /* fallible calls since faults_begin */
+enum fault_call faults_call_at(size_t k); /* what the k-th of them was, from 1 */
+size_t faults_ways(enum fault_call call);
+int faults_error(enum fault_call call, size_t way); /* the errno of that way */
+const char *faults_hit(void); /* "recv (ECONNRESET)": what was failed first; "" if nothing was */
 size_t faults_blocks(void);   /* heap blocks handed out and not given back */
 size_t faults_sockets(void);  /* sockets handed out and not closed */
+
+/* Time passes, for the loop's timers too. */
+void faults_pass(double seconds);
+
+/* Prints how often each call was failed, and in which ways, since the program began. */
+void faults_print(void);
 
 #endif

@@ -1,27 +1,52 @@
 /*
- * sys: stands in for core/base/sys.c when it is linked first. See faults.h.
+ * sys: stands in for core/base/sys.c when it is linked first, and for the C library's clock. See
+ * faults.h. One more call is one more line in FAULT_CALLS, and one more function below.
  */
 #include "base/sys.h"
 
 #include "faults.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-static enum fault_mode mode;
-static size_t wanted, calls, blocks, sockets, turns;
-static const char *hit = "";
+#define TRACE_MAX    65536
+#define SMALL_BUFFER 4096
+/* How much moves at most when not all does, in a storm, or of bodies that are large. */
+#define STORM_PORTION 7
+#define LARGE_PORTION 97
 
-void faults_begin(enum fault_mode new_mode, size_t k)
+static const struct {
+    const char *name;
+    int ways[FAULT_WAYS]; /* 0 ends them */
+} kinds[CALL_COUNT] = {
+#define FAULT_KIND(name, text, ...) [CALL_##name] = {text, {__VA_ARGS__}},
+    FAULT_CALLS(FAULT_KIND)
+#undef FAULT_KIND
+};
+
+static struct fault_plan plan;
+static size_t calls, blocks, sockets, turns;
+static unsigned char trace[TRACE_MAX];
+static bool hit;
+static enum fault_call hit_call;
+static size_t hit_way;
+static size_t tally[CALL_COUNT][FAULT_WAYS];
+static double passed = 1000; /* on the clock that scenes move */
+
+void faults_begin(const struct fault_plan *new_plan)
 {
-    mode = new_mode;
-    wanted = k;
+    plan = *new_plan;
     calls = 0;
     turns = 0;
-    hit = "";
+    hit = false;
 }
 
 size_t faults_calls(void)
@@ -29,9 +54,40 @@ size_t faults_calls(void)
     return calls;
 }
 
+enum fault_call faults_call_at(size_t k)
+{
+    return k <= TRACE_MAX ? trace[k - 1] : CALL_RECV;
+}
+
+size_t faults_ways(enum fault_call call)
+{
+    size_t n = 0;
+
+    while (n < FAULT_WAYS && kinds[call].ways[n] != 0)
+        n++;
+    return n;
+}
+
+int faults_error(enum fault_call call, size_t way)
+{
+    return kinds[call].ways[way % faults_ways(call)];
+}
+
+static const char *way_name(enum fault_call call, size_t way)
+{
+    int error = kinds[call].ways[way];
+    return error == FAULT_LATE ? "late" : strerrorname_np(error);
+}
+
 const char *faults_hit(void)
 {
-    return hit;
+    static char text[64];
+
+    text[0] = '\0';
+    if (hit)
+        snprintf(text, sizeof text, "%s (%s)%s", kinds[hit_call].name, way_name(hit_call, hit_way),
+                 plan.onward ? ", and from there on," : "");
+    return text;
 }
 
 size_t faults_blocks(void)
@@ -44,46 +100,74 @@ size_t faults_sockets(void)
     return sockets;
 }
 
-/* True if this call is the one to fail. */
-static bool fails(const char *what, int error)
+void faults_pass(double seconds)
 {
+    passed += seconds;
+}
+
+void faults_print(void)
+{
+    for (size_t c = 0; c < CALL_COUNT; c++) {
+        size_t sum = 0;
+        for (size_t w = 0; w < faults_ways((enum fault_call)c); w++)
+            sum += tally[c][w];
+        printf("  %-8s %6zu ", kinds[c].name, sum);
+        for (size_t w = 0; w < faults_ways((enum fault_call)c); w++)
+            printf(" %s %zu", way_name((enum fault_call)c, w), tally[c][w]);
+        printf("\n");
+    }
+}
+
+/* True if this call is one to fail; errno says how. */
+static bool fails(enum fault_call call)
+{
+    if (calls < TRACE_MAX)
+        trace[calls] = (unsigned char)call;
     calls++;
-    if (mode != FAULTS_KTH || calls != wanted)
+    if (calls == plan.at) {
+        hit = true;
+        hit_call = call;
+        hit_way = plan.way % faults_ways(call);
+        tally[call][hit_way]++;
+    } else if (!hit || !plan.onward || call != hit_call) {
         return false;
-    hit = what;
-    errno = error;
+    }
+    errno = kinds[call].ways[hit_way];
     return true;
 }
 
 /* How much of `n` may move now; 0: nothing, EAGAIN. */
 static size_t portion(size_t n)
 {
-    if (mode == FAULTS_SHORT)
-        return n < 1 ? n : 1;
-    if (mode != FAULTS_STORM)
+    size_t most;
+
+    if (plan.io == FAULT_IO_WHOLE)
         return n;
-    if (++turns % 2 == 0)
+    if (plan.io == FAULT_IO_STORM && ++turns % 2 == 0)
         return 0;
-    return n < 7 ? n : 7;
+    most = plan.small ? LARGE_PORTION : plan.io == FAULT_IO_STORM ? STORM_PORTION : 1;
+    return n < most ? n : most;
 }
+
+/* ---- heap ---- */
 
 void *sys_malloc(size_t n)
 {
-    void *p = fails("malloc", ENOMEM) ? NULL : malloc(n);
+    void *p = fails(CALL_MALLOC) ? NULL : malloc(n);
     blocks += p != NULL;
     return p;
 }
 
 void *sys_calloc(size_t n, size_t size)
 {
-    void *p = fails("calloc", ENOMEM) ? NULL : calloc(n, size);
+    void *p = fails(CALL_CALLOC) ? NULL : calloc(n, size);
     blocks += p != NULL;
     return p;
 }
 
 void *sys_realloc(void *old, size_t n)
 {
-    void *p = fails("realloc", ENOMEM) ? NULL : realloc(old, n);
+    void *p = fails(CALL_REALLOC) ? NULL : realloc(old, n);
     blocks += old == NULL && p != NULL;
     return p;
 }
@@ -94,53 +178,104 @@ void sys_free(void *p)
     free(p);
 }
 
-static double clock_seconds(clockid_t id)
+/* ---- clock ---- */
+
+/* In the place of the C library's, which the loop asks too: a deadline passes when a scene says so,
+ * at once, and never because the machine is slow. */
+int clock_gettime(clockid_t id, struct timespec *t)
 {
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    if (id != CLOCK_MONOTONIC)
+        return (int)syscall(SYS_clock_gettime, id, t);
+    t->tv_sec = (time_t)passed;
+    t->tv_nsec = (long)((passed - (double)t->tv_sec) * 1e9);
+    return 0;
 }
 
 double sys_monotonic(void)
 {
-    return clock_seconds(CLOCK_MONOTONIC);
+    return passed;
 }
 
 double sys_realtime(void)
 {
-    return clock_seconds(CLOCK_REALTIME);
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static int count_socket(int fd)
+/* ---- sockets ---- */
+
+static int hand_out(int fd)
 {
+    int small = SMALL_BUFFER;
+
     sockets += fd >= 0;
+    if (fd >= 0 && plan.small)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     return fd;
 }
 
 int sys_socket(int domain, int type)
 {
-    if (fails("socket", EMFILE))
+    if (fails(CALL_SOCKET))
         return -1;
-    return count_socket(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    return hand_out(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
 int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
-    if (fails("accept", EMFILE))
-        return -1;
-    return count_socket(accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    bool failed = fails(CALL_ACCEPT);
+    int error = errno;
+    int made = -1;
+
+    /* A connection that was lost is gone from the queue; one that could not be had stays in it. */
+    if (!failed || error == ECONNABORTED || error == EPROTO)
+        made = accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (!failed)
+        return hand_out(made);
+    if (made >= 0)
+        close(made);
+    if (made >= 0 || (error != ECONNABORTED && error != EPROTO))
+        errno = error;
+    return -1;
+}
+
+/* An address at which nobody listens. */
+static struct sockaddr_in nowhere(void)
+{
+    static struct sockaddr_in a;
+    socklen_t len = sizeof a;
+
+    if (a.sin_family == 0) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        a = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        if (bind(fd, (struct sockaddr *)&a, len) != 0 ||
+            getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+            abort();
+    }
+    return a;
 }
 
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-    return fails("connect", ECONNREFUSED) ? -1 : connect(fd, addr, len);
+    struct sockaddr_in elsewhere;
+
+    if (!fails(CALL_CONNECT))
+        return connect(fd, addr, len);
+    if (errno != FAULT_LATE)
+        return -1;
+    errno = ECONNREFUSED;
+    if (addr->sa_family != AF_INET)
+        return -1;
+    elsewhere = nowhere();
+    return connect(fd, (struct sockaddr *)&elsewhere, sizeof elsewhere);
 }
 
 ssize_t sys_recv(int fd, void *bytes, size_t n)
 {
     size_t part = portion(n);
 
-    if (fails("recv", ECONNRESET))
+    if (fails(CALL_RECV))
         return -1;
     if (part == 0) {
         errno = EAGAIN;
@@ -154,9 +289,9 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     struct iovec first = iov[0];
 
-    if (fails("writev", EPIPE))
+    if (fails(CALL_WRITEV))
         return -1;
-    if (mode == FAULTS_SHORT || mode == FAULTS_STORM) {
+    if (plan.io != FAULT_IO_WHOLE) {
         first.iov_len = portion(first.iov_len);
         m.msg_iov = &first;
         m.msg_iovlen = 1;

@@ -1,0 +1,196 @@
+/*
+ * end: a script's socket. It says what it can at once, and the rest when there is room. And where
+ * such sockets come from.
+ */
+#include "end.h"
+
+#include "scene.h"
+#include "wire.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static size_t moves;
+
+/* The machine cannot play at all: not what is tested here. */
+static void must(bool ok)
+{
+    if (!ok) {
+        perror("no stage");
+        abort();
+    }
+}
+
+size_t end_moves(void)
+{
+    return moves;
+}
+
+void end_open(struct end *e, int fd)
+{
+    e->fd = fd;
+    e->paused = e->switched = e->ends = false;
+    e->parting = HERE;
+    e->heard.len = e->said.len = e->sent = e->answers = 0;
+    moves++;
+}
+
+void end_drop(struct end *e, bool reset)
+{
+    struct linger now = {1, 0};
+
+    if (e->fd < 0)
+        return;
+    if (reset)
+        setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(e->fd);
+    e->fd = -1;
+}
+
+static void hear(struct end *e)
+{
+    ssize_t n;
+
+    while (e->fd >= 0 && e->parting == HERE) {
+        if (e->heard.len == TEXT_MAX)
+            abort(); /* more than any scene says */
+        n = recv(e->fd, e->heard.bytes + e->heard.len, TEXT_MAX - e->heard.len, MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        moves++;
+        if (n > 0)
+            e->heard.len += (size_t)n;
+        else
+            e->parting = n == 0 ? ENDED : RESET;
+    }
+}
+
+static void speak(struct end *e)
+{
+    ssize_t n;
+
+    while (e->fd >= 0 && e->sent < e->said.len) {
+        n = send(e->fd, e->said.bytes + e->sent, e->said.len - e->sent,
+                 MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        moves++;
+        e->sent = n < 0 ? e->said.len : e->sent + (size_t)n;
+    }
+    if (e->fd >= 0 && e->ends)
+        shutdown(e->fd, SHUT_WR);
+}
+
+static void append(struct end *e, const char *text, unsigned times)
+{
+    size_t len = strlen(text);
+
+    for (unsigned i = 0; i < times + !times; i++) {
+        if (e->said.len + len > TEXT_MAX)
+            abort(); /* a scene that is too long */
+        memcpy(e->said.bytes + e->said.len, text, len);
+        e->said.len += len;
+    }
+}
+
+void end_say(struct end *e, const char *text, unsigned times)
+{
+    append(e, text, times);
+    speak(e);
+}
+
+size_t end_requests(const struct end *e, char *target)
+{
+    struct slice in = slice_of(e->heard.bytes, e->heard.len);
+    struct message m;
+    size_t count = 0;
+
+    *target = '?';
+    while (wire_next(&in, false, false, &m)) {
+        const char *slash = memchr(m.line.at, '/', m.line.len);
+        if (count++ == e->answers && slash != NULL)
+            *target = slash[1];
+    }
+    return count;
+}
+
+void end_answer(struct end *e, const char *text, unsigned times)
+{
+    size_t from = e->said.len;
+    char target;
+    char *label;
+
+    /* One that heard nothing says nothing: it could not know that it was to be asked. */
+    if (end_requests(e, &target) == 0)
+        return;
+    append(e, text, times);
+    label = memmem(e->said.bytes + from, e->said.len - from, "X-For: /?", 9);
+    if (label != NULL) {
+        label[8] = target;
+        e->answers++;
+    }
+    e->switched = e->switched || strncmp(text, SWITCH, 12) == 0;
+    speak(e);
+}
+
+void end_finish(struct end *e)
+{
+    e->ends = true;
+    speak(e);
+}
+
+struct pollfd end_wish(const struct end *e)
+{
+    short wanted = 0;
+
+    if (!e->paused && e->parting == HERE)
+        wanted |= POLLIN;
+    if (e->sent < e->said.len)
+        wanted |= POLLOUT;
+    return (struct pollfd){wanted != 0 ? e->fd : -1, wanted, 0};
+}
+
+void end_turn(struct end *e)
+{
+    if (!e->paused)
+        hear(e);
+    speak(e);
+}
+
+static int listen_on(const struct sockaddr *a, socklen_t len, int backlog)
+{
+    int fd = socket(a->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    must(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+    must(bind(fd, a, len) == 0);
+    must(backlog == 0 || listen(fd, backlog) == 0);
+    return fd;
+}
+
+int end_listen(bool local, int backlog, const char *name, char *text, size_t size)
+{
+    static in_addr_t host = INADDR_LOOPBACK;
+    /* Of the 127.0.0.0/8 that all are this machine: the ports of one would run out. */
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(host++)};
+    struct sockaddr_un u = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof a;
+    int fd;
+
+    if (local) {
+        snprintf(u.sun_path, sizeof u.sun_path, "/tmp/interim-fault.%d.%s", (int)getpid(), name);
+        unlink(u.sun_path);
+        snprintf(text, size, "unix:%s", u.sun_path);
+        return listen_on((struct sockaddr *)&u, sizeof u, backlog);
+    }
+    fd = listen_on((struct sockaddr *)&a, len, backlog);
+    must(getsockname(fd, (struct sockaddr *)&a, &len) == 0);
+    snprintf(text, size, "%s:%u", inet_ntoa(a.sin_addr), ntohs(a.sin_port));
+    return fd;
+}

@@ -1,0 +1,63 @@
+/*
+ * end: one end of one connection, played by a script: what it said, what it heard.
+ */
+#ifndef INTERIM_TESTS_FAULT_END_H
+#define INTERIM_TESTS_FAULT_END_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TEXT_MAX 65536
+
+struct text {
+    char bytes[TEXT_MAX];
+    size_t len;
+};
+
+enum parting { HERE, ENDED, RESET }; /* of the other side, as this one has seen it */
+
+struct end {
+    int fd;      /* -1: closed by the script */
+    bool paused; /* does not read */
+    bool ends;   /* its sending side, once all is sent */
+    enum parting parting;
+    struct text heard;
+    struct text said;
+    size_t sent;    /* of what was said */
+    size_t answers; /* final responses said */
+    bool switched;  /* a 101 was said */
+};
+
+/* Takes over a connected socket. */
+void end_open(struct end *e, int fd);
+
+/* Closes it, so that the other side sees an end or a reset. */
+void end_drop(struct end *e, bool reset);
+
+/* Says it, `times` times, as soon as it can be sent. */
+void end_say(struct end *e, const char *text, unsigned times);
+
+/* The same as an origin: an answer is labelled with the request that waits for it. */
+void end_answer(struct end *e, const char *text, unsigned times);
+
+/* Ends its sending side behind what was said. */
+void end_finish(struct end *e);
+
+/* Requests heard. *target is that of the oldest one without an answer, or `?`. */
+size_t end_requests(const struct end *e, char *target);
+
+/* What it waits for; and what it does when that has come. */
+struct pollfd end_wish(const struct end *e);
+void end_turn(struct end *e);
+
+/*
+ * Listens on this machine, over TCP or on a unix socket called `name`; with a `backlog` of 0
+ * whoever connects is refused. Writes the address as settings take it.
+ */
+int end_listen(bool local, int backlog, const char *name, char *text, size_t size);
+
+/* Bytes, connections and ends that any of them sent or saw, ever. */
+size_t end_moves(void);
+
+#endif

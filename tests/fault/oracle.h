@@ -1,0 +1,26 @@
+/*
+ * oracle: what must be true after every scene, whatever failed in it.
+ */
+#ifndef INTERIM_TESTS_FAULT_ORACLE_H
+#define INTERIM_TESTS_FAULT_ORACLE_H
+
+#include "stage.h"
+
+/*
+ * NULL, or what is wrong: the first of
+ *  - a worker that does not come to rest, spins, or loses memory, sockets, lines of its log;
+ *  - counters that break the laws of proxy/stats.h;
+ *  - a client that heard more answers than it asked for, one that was for another request, one that
+ *    looks whole and is not, a 1xx in HTTP/1.0, anything behind `Connection: close`;
+ *  - an origin that heard a body as a request, half a body as a whole one, or a POST twice.
+ */
+const char *oracle_judge(const struct stage *s);
+
+/* The final responses that the clients got. */
+size_t oracle_answers(const struct stage *s);
+
+/* Writes what all ends heard, without what differs from run to run: dates, ids, how a body was cut
+ * into chunks. Returns how much. */
+size_t oracle_tell(const struct stage *s, char *out, size_t size);
+
+#endif

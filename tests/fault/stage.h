@@ -1,0 +1,49 @@
+/*
+ * stage: one worker in this thread, with both ends of the wire and the policy played by a scene.
+ *
+ * The loop never sleeps: on the loopback a byte is there as soon as it was sent, so that a step is
+ * over when a turn of the loop brings nothing new. A scene takes a fraction of a millisecond.
+ */
+#ifndef INTERIM_TESTS_FAULT_STAGE_H
+#define INTERIM_TESTS_FAULT_STAGE_H
+
+#include "end.h"
+#include "faults.h"
+#include "proxy/proxy.h"
+#include "scene.h"
+
+#define CLIENTS 3
+#define ORIGINS 8
+
+/* How a scene is played. */
+struct play {
+    const struct scene *scene;
+    struct fault_plan faults;
+    enum act interruption; /* THE_END: none */
+    size_t after;          /* it comes after so many steps */
+    bool hurried;          /* and the step behind it comes in the same turn of the loop */
+    enum ending {
+        ENDING_SILENCE, /* nobody moves, time alone must bring the worker to rest */
+        ENDING_HANGUP,  /* both ends leave */
+        ENDING_FREE,    /* the worker ends in the middle */
+        ENDING_COUNT
+    } ending;
+    bool patient; /* gives the machine time before it believes that nothing more comes */
+};
+
+struct stage {
+    const char *wrong; /* the first thing that went wrong, or NULL */
+    struct stats stats;
+    struct end clients[CLIENTS], origins[ORIGINS];
+    size_t client_count, origin_count;
+    bool resets_show;        /* they do not on unix sockets */
+    bool origin_ended_early; /* before the last byte of what it meant to say */
+    size_t log_lines;        /* written to the access log */
+    size_t calls;            /* fallible ones */
+    size_t calls_before;     /* the interruption */
+};
+
+/* The one stage: the scene is over, what it left behind is in it. */
+const struct stage *stage_play(const struct play *play);
+
+#endif
