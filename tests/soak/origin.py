@@ -13,8 +13,11 @@ import socket
 from stream import ENDED, Stream, body_of
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+FORK = multiprocessing.get_context("fork")
 CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </%d>; rel=preload\r\n\r\n"
+
+released = FORK.Event()
 
 
 def answer(stream, n, size, *fields, status="200 OK"):
@@ -102,6 +105,14 @@ async def unasked(stream, request, n, size):
     return False
 
 
+async def held(stream, request, n, size):
+    """The answer waits for Origin.release()."""
+    while not released.is_set():
+        await asyncio.sleep(0.01)
+    answer(stream, n, size)
+    return True
+
+
 async def leave(stream, request, n, size):
     """An answer, and an end that nothing told of."""
     answer(stream, n, size)
@@ -109,7 +120,7 @@ async def leave(stream, request, n, size):
 
 
 KINDS = {kind.__name__: kind for kind in (small, hints, chunked, upload, decline, tunnel, silent,
-                                          gone, cut, broken, unasked, leave)}
+                                          gone, cut, broken, unasked, held, leave)}
 
 
 async def serve(reader, writer):
@@ -141,11 +152,14 @@ class Origin:
     def __enter__(self):
         listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.text = "127.0.0.1:%d" % listener.getsockname()[1]
-        self.process = multiprocessing.get_context("fork").Process(target=main, args=(listener,),
-                                                                   daemon=True)
+        released.clear()
+        self.process = FORK.Process(target=main, args=(listener,), daemon=True)
         self.process.start()
         listener.close()
         return self
+
+    def release(self):
+        released.set()
 
     def __exit__(self, *exception):
         self.process.kill()
