@@ -10,10 +10,11 @@ import hashlib
 import multiprocessing
 import socket
 
-from stream import ENDED, Stream, body_of
+from stream import ENDED, PATTERN, Stream, body_of
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 FORK = multiprocessing.get_context("fork")
+PIECE = 65536
 CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </%d>; rel=preload\r\n\r\n"
 
@@ -43,6 +44,16 @@ async def chunked(stream, request, n, size):
     stream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     stream.send_chunks(body_of(n, size))
     await stream.sent()
+    return True
+
+
+async def large(stream, request, n, size):
+    """Sent piece by piece, and no faster than it is taken."""
+    stream.hold_little()
+    stream.send(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n")
+    for at in range(0, size, PIECE):
+        stream.send(PATTERN[at:min(at + PIECE, size)])
+        await stream.sent()
     return True
 
 
@@ -119,7 +130,7 @@ async def leave(stream, request, n, size):
     return False
 
 
-KINDS = {kind.__name__: kind for kind in (small, hints, chunked, upload, decline, tunnel, silent,
+KINDS = {kind.__name__: kind for kind in (small, hints, chunked, large, upload, decline, tunnel, silent,
                                           gone, cut, broken, unasked, held, leave)}
 
 

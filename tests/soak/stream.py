@@ -62,6 +62,10 @@ class Stream:
         """Until the kernel has all but a little of it."""
         await self.writer.drain()
 
+    def hold_little(self):
+        """From now on the kernel holds less of what is sent and not taken."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
+
     def half_close(self):
         self.writer.write_eof()
 
