@@ -162,6 +162,8 @@ class Origin:
 
     def __enter__(self):
         listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        # Those that it accepts inherit it: a 1xx and an answer are two small writes.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.text = "127.0.0.1:%d" % listener.getsockname()[1]
         released.clear()
         self.process = FORK.Process(target=main, args=(listener,), daemon=True)

@@ -50,13 +50,15 @@ class Stream:
     # What this end does.
 
     def send(self, *parts):
+        if self.writer.is_closing():
+            raise ConnectionResetError("the other side has left")
         self.writer.write(b"".join(p.encode("latin-1") if isinstance(p, str) else p for p in parts))
 
     def send_chunks(self, body, last=b"0\r\n\r\n"):
         for at in range(0, len(body), CHUNK):
             piece = body[at:at + CHUNK]
-            self.writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-        self.writer.write(last)
+            self.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self.send(last)
 
     async def sent(self):
         """Until the kernel has all but a little of it."""

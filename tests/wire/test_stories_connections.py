@@ -10,9 +10,8 @@ import time
 
 import pytest
 
-from harness import free_port
+from harness import cpu_seconds, free_port
 from scenes import CHUNKED, OK, answer_with, exchange, get, is_page, post
-from test_connections import cpu_seconds
 from test_upgrade import offer, switching
 
 POLICY = """
