@@ -8,11 +8,10 @@ import itertools
 import threading
 import time
 
-from stream import ENDED, Stream, WrongBytes, check
-
 from lines import PATIENCE
 from peers import connect
 from scenes import get
+from stream import ENDED, Stream, WrongBytes, check
 
 SMALL = 100  # bytes of a small answer
 OFFER = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",

@@ -130,8 +130,9 @@ async def leave(stream, request, n, size):
     return False
 
 
-KINDS = {kind.__name__: kind for kind in (small, hints, chunked, large, upload, decline, tunnel, silent,
-                                          gone, cut, broken, unasked, held, leave)}
+KINDS = {kind.__name__: kind
+         for kind in (small, hints, chunked, large, upload, decline, tunnel, silent, gone, cut,
+                      broken, unasked, held, leave)}
 
 
 async def serve(reader, writer):

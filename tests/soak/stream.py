@@ -2,15 +2,11 @@
 that go over it, each of which is like no other."""
 
 import asyncio
-import pathlib
 import re
 import socket
 import struct
-import sys
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "wire")]
-
-from peers import Message  # noqa: E402
+from peers import Message
 
 CHUNK = 3000  # bytes in each chunk that is sent
 LONGEST = 1 << 20
@@ -109,7 +105,7 @@ class Stream:
             body.append(piece[:-2])
 
     async def at_end(self):
-        """Nothing more comes but an end; whether that is a close or a reset says is_cut()."""
+        """Nothing more comes but an end, be it a close or a reset."""
         try:
             rest = await self.reader.read()
         except ConnectionError:
