@@ -1,153 +1,126 @@
-"""load: requests at a steady rate over connections that stay open, and an origin in a process of its
-own that answers them and echoes what comes through a tunnel."""
+"""load: exchanges at a steady rate over connections that stay open, each with a number of its own;
+and tunnels that are asked now and then whether they live."""
 
-import base64
-import hashlib
-import multiprocessing
-import re
-import socket
+import array
+import asyncio
+import collections
+import itertools
 import threading
 import time
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-REQUEST = b"GET /load HTTP/1.1\r\nHost: load\r\n\r\n"
-KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-OFFER = (b"GET /tunnel HTTP/1.1\r\nHost: load\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY + b"\r\n\r\n")
-PATIENCE = 20
+from lines import PATIENCE
+from peers import connect
+from scenes import get
+from stream import ENDED, Stream, WrongBytes, check
+
+SMALL = 100  # bytes of a small answer
+OFFER = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 
 
-def switching(head):
-    key = re.search(rb"(?i)sec-websocket-key: *(\S+)", head)[1]
-    accept = base64.b64encode(hashlib.sha1(key + MAGIC).digest())
-    return (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
-
-
-def answer(sock):
-    held = b""
-    try:
-        while True:
-            got = sock.recv(65536)
-            if not got:
-                return
-            held += got
-            while b"\r\n\r\n" in held:
-                head, _, held = held.partition(b"\r\n\r\n")
-                if b"GET /tunnel" in head:
-                    sock.sendall(switching(head))
-                    while got := sock.recv(65536):
-                        sock.sendall(got)
-                    return
-                sock.sendall(ANSWER)
-    except OSError:
-        pass
-    finally:
-        sock.close()
-
-
-def serve(listener):
-    while True:
-        sock, _ = listener.accept()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=answer, args=(sock,), daemon=True).start()
-
-
-class Origin:
-    """With `with`: answers in another process until the end of the block."""
-
-    def __enter__(self):
-        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.text = "127.0.0.1:%d" % listener.getsockname()[1]
-        self.process = multiprocessing.get_context("fork").Process(target=serve, args=(listener,),
-                                                                   daemon=True)
-        self.process.start()
-        listener.close()
-        return self
-
-    def __exit__(self, *exception):
-        self.process.kill()
-        self.process.join()
-
-
-def dial(address):
-    sock = socket.create_connection(address, timeout=PATIENCE)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
-
-
-def ask(sock):
-    """One request, and its whole answer."""
-    sock.sendall(REQUEST)
-    held = b""
-    while not held.endswith(b"\r\n\r\nok"):
-        got = sock.recv(65536)
-        if not got:
-            raise ConnectionError("ended before the answer")
-        held += got
-    if not held.startswith(b"HTTP/1.1 200 "):
-        raise ConnectionError(held[:60])
+async def small(stream, n):
+    """A GET and its answer; whether the connection may carry another exchange."""
+    stream.send(get(target=f"/small/{n}/{SMALL}"))
+    answer = await stream.head()
+    assert answer.status == 200, answer.start
+    check(await stream.body(answer), n, SMALL)
+    return not answer.closes()
 
 
 class Tunnel:
+    """Played from the thread that owns it."""
+
     def __init__(self, address):
-        self.sock = dial(address)
-        self.sock.sendall(OFFER)
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += self.sock.recv(1)
-        assert head.startswith(b"HTTP/1.1 101 "), head
+        self.wire = connect(address)
+        self.wire.send(get(*OFFER, target="/tunnel/0/0"))
+        head = self.wire.head()
+        assert head.status == 101, head.raw
 
     def lives(self):
         try:
-            self.sock.sendall(b"ping")
-            return self.sock.recv(4) == b"ping"
-        except OSError:
+            self.wire.send("ping")
+            return self.wire.exactly(4) == b"ping"
+        except (OSError, AssertionError):
             return False
+
+    def close(self):
+        self.wire.close()
 
 
 class Load:
-    """With `with`: `rate` requests a second over `count` connections, each with a thread."""
+    """`rate` exchanges a second, each begun when it is due if one of `count` connections is free;
+    without a rate, each as soon as one is. `pick` gives the exchange for a number.
 
-    def __init__(self, address, rate, count=20):
+    Runs with `await run()` until `over` is set, or in a thread of its own with `with`."""
+
+    def __init__(self, address, rate=None, count=20, pick=lambda n: small):
         self.address = address
-        self.pause = count / rate
+        self.rate = rate
         self.count = count
-        self.answered = [0] * count
-        self.failures = []  # (client's port, what happened)
+        self.pick = pick
+        self.numbers = itertools.count()
         self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(count)]
+        self.took = collections.defaultdict(lambda: array.array("f"))  # seconds since due, by name
+        self.failures = []  # (client's port, what happened)
+        self.wrong = []     # the same where other bytes came
+        self.behind = 0     # seconds that an exchange began after it was due, at most
 
-    def run(self, i):
-        sock = dial(self.address)
-        due = time.monotonic() + self.pause * i / self.count
-        while not self.over.is_set():
-            try:
-                ask(sock)
-                self.answered[i] += 1
-            except OSError as failure:
-                self.failures.append((sock.getsockname()[1], repr(failure)))
-                sock.close()
-                sock = dial(self.address)
-            due += self.pause
-            time.sleep(max(0.0, due - time.monotonic()))
-        sock.close()
+    async def due(self, n):
+        """Waits until it is that exchange's turn; when that was."""
+        now = time.monotonic()
+        if self.rate is None:
+            return now
+        due = self.began + n / self.rate
+        if due > now:
+            await asyncio.sleep(due - now)
+        else:
+            self.behind = max(self.behind, now - due)
+        return due
+
+    async def one(self, stream, n, due):
+        """Plays an exchange; its connection, if that may be used again."""
+        exchange = self.pick(n)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                stream = stream or await Stream.dial(self.address)
+                may_keep = await exchange(stream, n)
+            self.took[exchange.__name__].append(time.monotonic() - due)
+            if may_keep:
+                return stream
+        except WrongBytes as wrong:
+            self.wrong.append((stream.port, f"{exchange.__name__}: {wrong}"))
+        except (*ENDED, OSError, AssertionError) as failure:
+            self.failures.append((stream and stream.port, f"{exchange.__name__}: {failure!r}"))
+        if stream is not None:
+            stream.close()
+        return None
+
+    async def lane(self):
+        stream = None
+        for n in self.numbers:
+            due = await self.due(n)
+            if self.over.is_set():
+                break
+            stream = await self.one(stream, n, due)
+        if stream is not None:
+            stream.close()
+
+    async def run(self):
+        self.began = time.monotonic()
+        await asyncio.gather(*(self.lane() for _ in range(self.count)))
+        self.seconds = time.monotonic() - self.began
 
     def __enter__(self):
-        self.began = time.monotonic()
-        for thread in self.threads:
-            thread.start()
+        self.thread = threading.Thread(target=lambda: asyncio.run(self.run()))
+        self.thread.start()
         return self
 
     def __exit__(self, *exception):
         self.over.set()
-        for thread in self.threads:
-            thread.join()
-        self.seconds = time.monotonic() - self.began
+        self.thread.join()
 
     def total(self):
-        return sum(self.answered)
+        return sum(map(len, list(self.took.values())))
 
     def wait(self, count):
         """Until that many more were answered."""

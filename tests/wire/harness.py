@@ -71,6 +71,19 @@ def policy_text(fields, listen, upstream, prelude=""):
     return "\n".join(lines + [fields, "}", ""])
 
 
+def resident(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
+
+
+def cpu_seconds(*pids):
+    """That processes have spent on a core, by the scheduler's own count."""
+    return sum(int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+               for pid in pids) / 1e9
+
+
 def run(*args, **keywords):
     """The program run to its end, for commands that end by themselves."""
     return subprocess.run([binary(), *args], capture_output=True, text=True, timeout=PATIENCE * 3,
@@ -149,10 +162,11 @@ class Proxy:
     def worker_rss(self):
         """Resident bytes of the one worker."""
         (worker,) = self.workers()
-        for line in pathlib.Path(f"/proc/{worker}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        return resident(worker)
+
+    def memory(self):
+        """Resident bytes of all workers."""
+        return sum(map(resident, self.workers()))
 
     def descriptors(self):
         """How many descriptors each worker holds; empty where only root may look."""

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import free_port
+from harness import cpu_seconds, free_port
 from peers import Origin
 from scenes import CHUNKED, EXPECT, OK, answer_with, exchange, get, is_page, post
 from test_upgrade import offer
@@ -330,6 +330,7 @@ def test_i5_short_of_descriptors_accepting_rests_and_recovers(start, origin):
     assert cpu_seconds(worker) - before < 0.3
     for client in crowd:
         client.close()
+    proxy.wait_stats(lambda s: s["open"] == 1)
     wire.send(OK)
     assert served.response().body == b"ok"
     for client in (served, proxy.client()):
@@ -337,11 +338,6 @@ def test_i5_short_of_descriptors_accepting_rests_and_recovers(start, origin):
         wire.request()
         wire.send(OK)
         assert client.response().body == b"ok"
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/schedstat") as file:
-        return int(file.read().split()[0]) / 1e9
 
 
 def test_addresses_of_one_upstream_take_turns(start, origin):

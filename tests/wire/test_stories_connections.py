@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness import free_port
+from harness import cpu_seconds, free_port
 from scenes import CHUNKED, OK, answer_with, exchange, get, is_page, post
 from test_upgrade import offer, switching
 

@@ -347,6 +347,18 @@ def test_stall_is_restarted_by_a_slow_reader_of_an_answer_of_the_proxy(start):
         time.sleep(0.1)
 
 
+def test_stall_spares_a_reader_that_is_slow_but_steady(start):
+    policy = "request = function() return { status = 200, body = ('x'):rep(8e6) } end,"
+    proxy = start(times(stall=1) + policy)
+    client = proxy.client(receive_buffer=8192)
+    client.send(get())
+    client.response_head()
+    for _ in range(80):
+        client.exactly(16000)
+        time.sleep(0.05)
+    proxy.counts("timeouts_stall", 0)
+
+
 def test_stall_ends_a_connection_that_does_not_take_the_last_of_its_answer(start):
     policy = "request = function() return { status = 200, body = ('x'):rep(8e6) } end,"
     proxy = start(times(stall=0.4) + policy)
