@@ -5,9 +5,12 @@
 #include "base/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PIPE_SIZE (1 << 20)
 
 void *sys_malloc(size_t n)
 {
@@ -89,6 +92,24 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
                           : sendmsg(fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent;
+}
+
+bool sys_pipe(int fd[2])
+{
+    if (pipe2(fd, O_NONBLOCK | O_CLOEXEC) != 0)
+        return false;
+    /* A larger one moves more at a time; the default does, too. */
+    (void)!fcntl(fd[1], F_SETPIPE_SZ, PIPE_SIZE);
+    return true;
+}
+
+ssize_t sys_splice(int from, int to, size_t n)
+{
+    ssize_t moved;
+    do
+        moved = splice(from, NULL, to, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    while (moved < 0 && errno == EINTR);
+    return moved;
 }
 
 int sys_shutdown_write(int fd)

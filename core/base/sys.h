@@ -9,6 +9,7 @@
 #ifndef INTERIM_BASE_SYS_H
 #define INTERIM_BASE_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -30,6 +31,10 @@ int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 ssize_t sys_recv(int fd, void *bytes, size_t n);
 ssize_t sys_writev(int fd, const struct iovec *iov,
                    int count); /* never raises SIGPIPE on sockets */
+bool sys_pipe(int fd[2]);      /* as large as the system lets it be; false with errno */
+
+/* Moves up to `n` bytes between a pipe and a socket without waiting. May raise SIGPIPE. */
+ssize_t sys_splice(int from, int to, size_t n);
 int sys_shutdown_write(int fd);
 int sys_close(int fd);
 

@@ -8,6 +8,8 @@
 #include "net/conn.h"
 
 #include "base/sys.h"
+#include "net/acked.h"
+#include "net/pipe.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,6 +19,11 @@
 #define CONN_MAGIC 0xc0441u
 #define COPY_MOST  2048
 
+bool conn_has_waiting(const struct conn *c)
+{
+    return c->pipe != NULL || buf_len(&c->out) > 0;
+}
+
 static void update_interest(struct conn *c)
 {
     int want = 0;
@@ -25,8 +32,10 @@ static void update_interest(struct conn *c)
         return;
     if (c->reading && !c->connecting)
         want |= EV_READ;
-    if (c->connecting || buf_len(&c->out) > 0)
+    if (c->connecting || conn_has_waiting(c))
         want |= EV_WRITE;
+    if ((want & EV_WRITE) && !(c->io.events & EV_WRITE))
+        c->acked = acked_by_peer(c->fd);
     if (want != (c->io.events & (EV_READ | EV_WRITE)) || (want != 0) != ev_is_active(&c->io)) {
         ev_io_stop(c->net->loop, &c->io);
         ev_io_set(&c->io, c->fd, want);
@@ -42,6 +51,11 @@ static void drop_output(struct conn *c)
 {
     c->net->waiting -= buf_len(&c->out);
     buf_free(&c->out);
+    if (c->pipe != NULL) {
+        c->net->waiting -= c->pipe->held;
+        pipe_give(c->net, c->pipe);
+        c->pipe = NULL;
+    }
 }
 
 static void fail_writing(struct conn *c, int error)
@@ -64,9 +78,35 @@ static void hold(struct conn *c, const char *at, size_t len)
         fail_writing(c, ENOMEM);
 }
 
+/* Sends what was passed. True when none of it is left. */
+static bool send_piped(struct conn *c)
+{
+    struct net_pipe *p = c->pipe;
+    ssize_t sent = sys_splice(p->fd[0], c->fd, p->held);
+
+    if (sent < 0 && errno != EAGAIN) {
+        fail_writing(c, errno);
+        return false;
+    }
+    if (sent > 0) {
+        p->held -= (size_t)sent;
+        c->net->waiting -= (size_t)sent;
+        c->last_taken = c->net->now;
+    }
+    if (p->held > 0)
+        return false;
+    pipe_give(c->net, p);
+    c->pipe = NULL;
+    return true;
+}
+
 /* Sends waiting output. True when none is left. */
 static bool send_waiting(struct conn *c)
 {
+    if (c->pipe != NULL && !send_piped(c))
+        return false;
+    if (buf_len(&c->out) == 0)
+        return true;
     struct slice waiting = buf_slice(&c->out);
     struct iovec iov = {(void *)(uintptr_t)waiting.at, waiting.len};
     size_t sent;
@@ -79,7 +119,7 @@ static bool send_waiting(struct conn *c)
     if (sent > 0) {
         buf_consume(&c->out, sent);
         c->net->waiting -= sent;
-        c->last_write = c->net->now;
+        c->last_taken = c->net->now;
     }
     buf_trim(&c->out);
     return buf_len(&c->out) == 0;
@@ -110,7 +150,7 @@ static void on_event(struct ev_loop *loop, ev_io *w, int events)
             on_connected(c);
         return;
     }
-    if ((events & EV_WRITE) && buf_len(&c->out) > 0 && send_waiting(c)) {
+    if ((events & EV_WRITE) && conn_has_waiting(c) && send_waiting(c)) {
         update_interest(c);
         c->events->drained(c);
     }
@@ -219,6 +259,17 @@ bool conn_has_news(const struct conn *c)
     return ev_is_pending(&c->io);
 }
 
+double conn_last_taken(struct conn *c)
+{
+    uint64_t acked = conn_has_waiting(c) ? acked_by_peer(c->fd) : c->acked;
+
+    if (acked != c->acked) {
+        c->acked = acked;
+        c->last_taken = c->net->now;
+    }
+    return c->last_taken;
+}
+
 enum io conn_read(struct conn *c, struct slice *bytes)
 {
     size_t got;
@@ -263,7 +314,7 @@ static bool may_put(struct conn *c, struct slice bytes)
     /* What comes behind a hole must not be sent. */
     if (c->write_failed)
         return false;
-    if (buf_len(&c->out) > 0) {
+    if (conn_has_waiting(c)) {
         hold(c, bytes.at, bytes.len);
         return false;
     }
@@ -314,7 +365,40 @@ bool conn_is_blocked(struct conn *c)
 {
     if (c->net->gathering == c)
         net_flush(c->net);
-    return buf_len(&c->out) > 0;
+    return conn_has_waiting(c);
+}
+
+static enum io how_it_ended(ssize_t got)
+{
+    if (got == 0)
+        return IO_EOF;
+    return errno == EAGAIN ? IO_AGAIN : IO_ERR;
+}
+
+bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_passed *passed)
+{
+    struct net *net = from->net;
+    struct net_pipe *p;
+    ssize_t got;
+
+    if (conn_is_blocked(to) || to->fd < 0 || to->write_failed)
+        return false;
+    p = pipe_take(net);
+    if (p == NULL)
+        return false;
+    got = sys_splice(from->fd, p->fd[1], most);
+    if (got > 0) {
+        p->held = (size_t)got;
+        net->waiting += p->held;
+        to->pipe = p;
+        *passed = (struct conn_passed){IO_OK, p->held};
+        send_piped(to);
+        update_interest(to);
+        return true;
+    }
+    *passed = (struct conn_passed){how_it_ended(got), 0};
+    pipe_give(net, p);
+    return got == 0 || errno != EINVAL;
 }
 
 void net_flush(struct net *net)
@@ -336,7 +420,7 @@ void net_flush(struct net *net)
     if (io == IO_ERR)
         fail_writing(c, errno);
     else if (sent > 0)
-        c->last_write = net->now;
+        c->last_taken = net->now;
     for (size_t i = 0; i < net->piece_count && !c->write_failed; i++) {
         size_t gone = sent < iov[i].iov_len ? sent : iov[i].iov_len;
         sent -= gone;

@@ -34,8 +34,10 @@ struct conn {
     const struct conn_events *events;
     void *owner;
     struct buf out; /* what the peer has not taken; empty and without memory most of the time */
+    struct net_pipe *pipe; /* what it has not taken of what was passed, before `out`; mostly NULL */
     ev_io io;
-    double last_write; /* when bytes last went out */
+    double last_taken; /* when the peer last took bytes; see conn_last_taken */
+    uint64_t acked;    /* by it, when output last began to wait or was looked at */
     int error;         /* errno of the write that failed */
     bool reading;      /* the owner wants `readable` */
     bool connecting;
@@ -83,7 +85,26 @@ enum io conn_read_into(struct conn *c, struct buf *into);
 void conn_put(struct conn *c, struct slice bytes);
 void conn_put_copy(struct conn *c, struct slice bytes);
 
+/* When the peer last took bytes, as far as is known. While output waits for it, this looks at what
+ * the kernel holds: what moves there between two looks counts as taken at the second. */
+double conn_last_taken(struct conn *c);
+
+/* True if output waits for the peer. What was gathered is not counted. */
+bool conn_has_waiting(const struct conn *c);
+
 /* True while the peer has not taken everything: do not read more for it. Sends first. */
 bool conn_is_blocked(struct conn *c);
+
+/* What conn_pass did. */
+struct conn_passed {
+    enum io io;   /* IO_OK, or what a read of the sender would have said */
+    size_t bytes; /* taken from the sender */
+};
+
+/*
+ * Passes up to `most` bytes of one connection to another without looking at them. The receiver must
+ * not be blocked; it may be afterwards. False: not possible here and now; read them instead.
+ */
+bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_passed *passed);
 
 #endif

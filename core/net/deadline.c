@@ -6,6 +6,8 @@
 /* Closer than this, a timer that fired early is on time. */
 #define SLACK 0.0005
 
+#define LOOKS 16
+
 static void arm(struct deadline *d)
 {
     double after = d->due - d->net->now;
@@ -53,6 +55,11 @@ void deadline_set(struct deadline *d, double seconds)
     d->due = d->net->now + seconds;
     if (!ev_is_active(&d->timer) || d->fires > d->due)
         arm(d);
+}
+
+void deadline_set_look(struct deadline *d, double seconds, double whole)
+{
+    deadline_set(d, seconds < whole / LOOKS ? seconds : whole / LOOKS);
 }
 
 void deadline_clear(struct deadline *d)

@@ -23,6 +23,10 @@ void deadline_init(struct deadline *d, struct net *net,
 
 /* `seconds` from now; 0 takes it away. */
 void deadline_set(struct deadline *d, double seconds);
+
+/* For what shows only when one looks, and must be over `seconds` from now at the latest: after
+ * these, or a sixteenth of `whole`, whichever is sooner. */
+void deadline_set_look(struct deadline *d, double seconds, double whole);
 void deadline_clear(struct deadline *d);
 bool deadline_is_set(const struct deadline *d);
 

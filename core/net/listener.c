@@ -14,7 +14,6 @@
 
 #define ACCEPTS_PER_TURN 16
 #define PAUSE_SECONDS    0.1
-#define UNSENT_MAX       131072 /* what the kernel takes ahead of what it sends */
 
 /* Errors of the one connection that was being accepted: accept(2) says to go on with the next. */
 static bool is_about_one(int error)
@@ -83,16 +82,12 @@ static void on_pause_over(struct deadline *d, void *owner)
 void listener_open(struct listener *l, struct net *net, int fd)
 {
     int on = 1;
-    int unsent = UNSENT_MAX;
 
     l->net = net;
     l->fd = fd;
     /* Accepted sockets inherit it: interim responses are small writes that must not wait. On a unix
      * socket there is nothing to set. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    /* The kernel's buffer grows to megabytes, and takes more only when a third of it is free: to a
-     * slow reader nothing could be written for minutes, though it reads all the time. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     deadline_init(&l->pause, net, on_pause_over, l);
     ev_io_init(&l->io, on_readable, fd, EV_READ);
     l->io.data = l;

@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "net/conn.h"
+#include "net/pipe.h"
 
 #include <assert.h>
 #include <string.h>
@@ -46,6 +47,9 @@ bool net_init(struct net *net, struct ev_loop *loop)
     net->waiting_max = SIZE_MAX;
     list_init(&net->doomed);
     list_init(&net->pools);
+    list_init(&net->spare_pipes);
+    net->pipes_max = NET_PIPES;
+    net->pass_least = NET_PASS_LEAST;
     net->read_buffer = sys_malloc(NET_READ_SIZE);
     net->scratch = sys_malloc(NET_SCRATCH_SIZE);
     buf_init(&net->head, 4u << 20);
@@ -69,6 +73,7 @@ void net_free(struct net *net)
 {
     net_flush(net);
     reap(net);
+    pipe_close_spare(net);
     ev_prepare_stop(net->loop, &net->prepare);
     ev_check_stop(net->loop, &net->check);
     sys_free(net->read_buffer);

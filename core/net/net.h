@@ -21,7 +21,11 @@
 #define NET_PIECES       64    /* of gathered output */
 #define NET_SCRATCH_SIZE 32768 /* copied output; more is written in several calls */
 
+#define NET_PASS_LEAST 131072
+#define NET_PIPES      16 /* at most, of a megabyte each where the system allows it */
+
 struct conn;
+struct net_pipe;
 
 /* Something that is over, and is freed before the loop sleeps: nothing dies inside its own call. */
 struct doom {
@@ -49,7 +53,11 @@ struct net {
     struct net_piece pieces[NET_PIECES];
     size_t piece_count;
     struct list doomed;
-    struct list pools; /* of idle connections: net/pool */
+    struct list pools;       /* of idle connections: net/pool */
+    struct list spare_pipes; /* net/pipe */
+    size_t pipe_count;       /* those and the ones in use */
+    size_t pipes_max;        /* 0: bytes are always copied */
+    size_t pass_least;       /* of bytes known to come: fewer are cheaper copied */
     ev_prepare prepare;
     ev_check check;
 };

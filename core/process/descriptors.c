@@ -5,6 +5,7 @@
 #include "process/descriptors.h"
 
 #include "base/log.h"
+#include "net/net.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 
 /* What a worker has open besides: the three of stdio, the loop's, the control socket, those that
  * come with a reload. */
-#define OWN 16
+#define OWN  16
+#define MANY 1024
 
 void descriptors_raise(void)
 {
@@ -35,10 +37,16 @@ static size_t limit_now(void)
     return (size_t)limit.rlim_cur;
 }
 
-/* Listeners twice: old and new ones are open beside each other in a reload. */
+/* Listeners twice: old and new ones are open beside each other in a reload. Where descriptors are
+ * scarce, there are no pipes. */
 static size_t reserve(const struct settings *s)
 {
-    return OWN + 2 * s->listener_count;
+    return OWN + 2 * s->listener_count + (limit_now() >= MANY ? 2 * NET_PIPES : 0);
+}
+
+size_t descriptors_pipes(void)
+{
+    return limit_now() >= MANY ? NET_PIPES : 0;
 }
 
 size_t descriptors_clients(const struct settings *s)

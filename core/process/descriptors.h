@@ -13,6 +13,9 @@ void descriptors_raise(void);
  * one for its origin. At least 1. */
 size_t descriptors_clients(const struct settings *settings);
 
+/* How many pipes a worker may have beside them. */
+size_t descriptors_pipes(void);
+
 /* Says so in the log if that is less than a worker's share of limits.connections. */
 void descriptors_check(const struct settings *settings);
 

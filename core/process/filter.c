@@ -35,6 +35,8 @@ static const char *const calls[] = {
     "recvmsg",
     "sendto",
     "sendmsg",
+    "splice",
+    "pipe2",
     "accept4",
     "connect",
     "getsockopt",

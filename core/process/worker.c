@@ -318,7 +318,9 @@ static void set_up(struct worker *w)
     struct worker_start *start = &w->start;
     const struct settings *settings = config_settings(&start->config);
     int access_fd = open_log();
-    size_t most = descriptors_clients(settings); /* asks the kernel, which later it may not */
+    /* These ask the kernel, which later it may not. */
+    size_t most = descriptors_clients(settings);
+    size_t pipes = descriptors_pipes();
     if (!harden_worker(settings, why, sizeof why))
         refuse_to_start(start, why);
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOTIMERFD);
@@ -328,7 +330,7 @@ static void set_up(struct worker *w)
     w->proxy = proxy_new(w->loop, start->stats, access_fd, start->number);
     if (w->proxy == NULL)
         refuse_to_start(start, "out of memory");
-    proxy_bound_clients(w->proxy, most);
+    proxy_bound(w->proxy, most, pipes);
     struct generation *g = generation_load(w, start->generation, start->config, why, sizeof why);
     if (g == NULL)
         refuse_to_start(start, why);

@@ -33,6 +33,13 @@ void body_reader_free(struct body_reader *r);
 enum body_event body_read(struct body_reader *r, struct slice *in, struct slice data[BODY_PIECES],
                           size_t *count);
 
+/* How many bytes that come next are data and nothing else, and so many that they are worth passing
+ * on unread (conn_pass); else 0. */
+size_t body_passable(const struct body_reader *r, const struct net *net);
+
+/* So many were passed on. BODY_END: the body is complete. */
+enum body_event body_passed(struct body_reader *r, size_t n);
+
 /* Puts data on a connection, framed; the slices stay until it is flushed. */
 void body_write(struct conn *c, enum framing_kind kind, const struct slice *data, size_t count);
 

@@ -49,7 +49,7 @@ static void close_now(struct client *c)
         return;
     c->step = CLIENT_CLOSED;
     deadline_stop(&c->deadline);
-    if (buf_len(&c->conn.out) > 0 || c->conn.write_failed)
+    if (conn_has_waiting(&c->conn) || c->conn.write_failed)
         client_cut(c);
     else
         conn_close(&c->conn);
@@ -152,6 +152,12 @@ static bool take_head(struct client *c, struct slice *input)
     return true;
 }
 
+static void end_body(struct client *c)
+{
+    c->step = CLIENT_WAIT;
+    exchange_body_end(c->exchange);
+}
+
 /* Body bytes. False when more are needed, or the exchange cannot take them now. */
 static bool take_body(struct client *c, struct slice *input)
 {
@@ -170,8 +176,7 @@ static bool take_body(struct client *c, struct slice *input)
     if (event == BODY_BAD) {
         exchange_body_bad(x);
     } else if (event == BODY_END) {
-        c->step = CLIENT_WAIT;
-        exchange_body_end(x);
+        end_body(c);
     }
     return true;
 }
@@ -195,9 +200,12 @@ static void work(struct client *c, struct slice *input)
 /* The answer is over, but not taken. */
 static void flush(struct client *c)
 {
+    double stall = settings_of(c)->timeouts.stall;
+
     c->step = CLIENT_FLUSH;
+    enter(c, &c->proxy->clients);
     conn_read_off(&c->conn);
-    deadline_set(&c->deadline, settings_of(c)->timeouts.stall);
+    deadline_set_look(&c->deadline, stall, stall);
 }
 
 /* Between requests, and there will be no other: closes once everything was taken. */
@@ -267,6 +275,30 @@ static void discard(struct client *c, size_t n)
         conn_read_off(&c->conn);
 }
 
+/* Passes body bytes on unread. False: they are to be read. */
+static bool pass_body(struct client *c)
+{
+    struct exchange *x = c->exchange;
+    struct conn *to = c->step == CLIENT_BODY ? exchange_pass(x) : NULL;
+    size_t most = to != NULL ? body_passable(&x->request_body, to->net) : 0;
+    struct conn_passed passed;
+    enum body_event event;
+
+    if (most == 0 || !conn_pass(&c->conn, to, most, &passed))
+        return false;
+    if (passed.io == IO_OK) {
+        event = body_passed(&x->request_body, passed.bytes);
+        exchange_body_passed(x, passed.bytes);
+        if (event == BODY_END)
+            end_body(c);
+    } else if (passed.io == IO_ERR) {
+        gone(c);
+    } else if (passed.io == IO_EOF) {
+        on_ended(c);
+    }
+    return true;
+}
+
 static void on_readable(struct conn *conn)
 {
     struct client *c = conn->owner;
@@ -280,6 +312,8 @@ static void on_readable(struct conn *conn)
         conn_read_off(conn);
         return;
     }
+    if (!held && pass_body(c))
+        return;
     io = held ? conn_read_into(conn, &c->in) : conn_read(conn, &bytes);
     if (io == IO_ERR) {
         gone(c);
@@ -358,10 +392,11 @@ static void count_timeout(struct client *c)
 /* The last bytes of an answer are on their way as long as the peer takes some. */
 static bool still_flushing(struct client *c)
 {
-    double left = c->conn.last_write + settings_of(c)->timeouts.stall - c->proxy->net.now;
+    double stall = settings_of(c)->timeouts.stall;
+    double left = conn_last_taken(&c->conn) + stall - c->proxy->net.now;
 
     if (left > 0.001)
-        deadline_set(&c->deadline, left);
+        deadline_set_look(&c->deadline, left, stall);
     return left > 0.001;
 }
 
@@ -490,7 +525,7 @@ void client_over(struct client *c, bool keep)
         return;
     c->keep = keep && whole;
     /* A connection that closes is flushed first; one that goes on may gather several answers. */
-    waits = buf_len(&c->conn.out) > 0 || (!c->keep && conn_is_blocked(&c->conn));
+    waits = conn_has_waiting(&c->conn) || (!c->keep && conn_is_blocked(&c->conn));
     if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
         close_now(c);
     } else if (waits) {

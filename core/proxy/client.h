@@ -87,6 +87,9 @@ bool client_begin(struct client *c, const struct rewrite_response *r);
 void client_body(struct client *c, const struct slice *data, size_t count);
 void client_end(struct client *c, struct slice trailers);
 
+/* Where body bytes may be passed as they are, in the place of client_body; NULL: nowhere. */
+struct conn *client_pass(struct client *c);
+
 /* A checked 101; then client_conn may be given to a tunnel. *early is what the client sent behind
  * its head; it lives until the client is closed. */
 bool client_switch(struct client *c, const struct head *head, struct slice via,

@@ -50,6 +50,11 @@ void client_end(struct client *c, struct slice trailers)
     body_write_end(&c->conn, c->writing, trailers);
 }
 
+struct conn *client_pass(struct client *c)
+{
+    return c->writing == FRAMING_LENGTH ? &c->conn : NULL;
+}
+
 bool client_switch(struct client *c, const struct head *head, struct slice via, struct slice *early)
 {
     struct buf *out = &c->conn.net->head;

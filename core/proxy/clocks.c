@@ -12,6 +12,7 @@ static void on_origin_clock(struct deadline *d, void *owner)
 {
     struct exchange *x = owner;
     double last = x->stall_since;
+    double taken;
     double left;
 
     switch (x->origin_wait) {
@@ -29,11 +30,10 @@ static void on_origin_clock(struct deadline *d, void *owner)
         exchange_trouble(x, TROUBLE_PROCESSING, "no final response in time after a 102");
         break;
     case WAIT_STALL:
-        if (x->client->conn.last_write > last)
-            last = x->client->conn.last_write;
-        left = last + x->timeouts->stall - x->proxy->net.now;
+        taken = conn_last_taken(&x->client->conn);
+        left = (taken > last ? taken : last) + x->timeouts->stall - x->proxy->net.now;
         if (left > 0.001) {
-            deadline_set(d, left);
+            deadline_set_look(d, left, x->timeouts->stall);
             break;
         }
         x->proxy->stats->timeouts_stall++;
@@ -58,10 +58,10 @@ static void on_send_clock(struct deadline *d, void *owner)
 {
     struct exchange *x = owner;
     struct uplink *u = x->origin.uplink;
-    double left = u == NULL ? 0 : u->conn.last_write + x->timeouts->send - x->proxy->net.now;
+    double left = u == NULL ? 0 : conn_last_taken(&u->conn) + x->timeouts->send - x->proxy->net.now;
 
     if (left > 0.001) {
-        deadline_set(d, left);
+        deadline_set_look(d, left, x->timeouts->send);
         return;
     }
     if (u != NULL)
@@ -103,7 +103,10 @@ void exchange_wait_origin(struct exchange *x, enum origin_wait what)
     };
 
     x->origin_wait = what;
-    deadline_set(&x->origin_clock, seconds[what]);
+    if (what == WAIT_STALL)
+        deadline_set_look(&x->origin_clock, t->stall, t->stall);
+    else
+        deadline_set(&x->origin_clock, seconds[what]);
 }
 
 void exchange_wait_body(struct exchange *x)

@@ -116,6 +116,11 @@ void exchange_begin_fault(struct exchange *x, struct fault fault);
 bool exchange_takes_body(struct exchange *x);
 void exchange_body(struct exchange *x, const struct slice *data, size_t count);
 void exchange_body_end(struct exchange *x);
+
+/* In the place of exchange_body: where the bytes may be passed unread; NULL: nowhere, read them.
+ * And so many were. */
+struct conn *exchange_pass(struct exchange *x);
+void exchange_body_passed(struct exchange *x, size_t bytes);
 void exchange_body_bad(struct exchange *x);
 
 void exchange_client_ended(struct exchange *x);   /* after a complete request */
@@ -134,6 +139,7 @@ void exchange_interim(struct exchange *x, size_t bytes);
 void exchange_switching(struct exchange *x, size_t bytes);
 void exchange_final(struct exchange *x);
 void exchange_response_body(struct exchange *x, const struct slice *data, size_t count);
+void exchange_response_passed(struct exchange *x, size_t bytes); /* unread: client_pass */
 void exchange_response_end(struct exchange *x);
 
 /* The response broke off: before a final head a trouble, after it a cut. */

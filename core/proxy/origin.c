@@ -110,6 +110,12 @@ static bool take_head(struct origin *o, struct slice *input)
     return true;
 }
 
+static void finish_body(struct origin *o)
+{
+    o->step = ORIGIN_DONE;
+    exchange_response_end(o->exchange);
+}
+
 static bool take_body(struct origin *o, struct slice *input)
 {
     struct slice data[BODY_PIECES];
@@ -125,8 +131,7 @@ static bool take_body(struct origin *o, struct slice *input)
         return false;
     }
     if (event == BODY_END) {
-        o->step = ORIGIN_DONE;
-        exchange_response_end(o->exchange);
+        finish_body(o);
         return false;
     }
     return input->len > 0;
@@ -173,11 +178,32 @@ static void on_ended(struct origin *o, bool reset)
         broken(o, TROUBLE_CLOSED,
                reset ? "the connection was reset before a complete response head"
                      : "the connection was closed before a complete response head");
-    else if (o->step == ORIGIN_BODY && o->body.kind == FRAMING_CLOSE && !reset) {
-        o->step = ORIGIN_DONE;
-        exchange_response_end(o->exchange);
-    } else if (o->step == ORIGIN_BODY)
+    else if (o->step == ORIGIN_BODY && o->body.kind == FRAMING_CLOSE && !reset)
+        finish_body(o);
+    else if (o->step == ORIGIN_BODY)
         broken(o, TROUBLE_CLOSED, "the response body broke off");
+}
+
+/* Passes body bytes on unread. False: they are to be read. */
+static bool pass_body(struct origin *o)
+{
+    struct exchange *x = o->exchange;
+    struct conn *to = o->step == ORIGIN_BODY ? client_pass(x->client) : NULL;
+    size_t most = to != NULL ? body_passable(&o->body, to->net) : 0;
+    struct conn_passed passed;
+    enum body_event event;
+
+    if (most == 0 || !conn_pass(&o->uplink->conn, to, most, &passed))
+        return false;
+    if (passed.io == IO_OK) {
+        event = body_passed(&o->body, passed.bytes);
+        exchange_response_passed(x, passed.bytes);
+        if (event == BODY_END)
+            finish_body(o);
+    } else if (passed.io != IO_AGAIN) {
+        on_ended(o, passed.io == IO_ERR);
+    }
+    return true;
 }
 
 static void on_readable(struct conn *conn)
@@ -192,6 +218,8 @@ static void on_readable(struct conn *conn)
         conn_read_off(conn);
         return;
     }
+    if (!held && pass_body(o))
+        return;
     io = held ? conn_read_into(conn, &o->in) : conn_read(conn, &bytes);
     if (io == IO_EOF || io == IO_ERR) {
         on_ended(o, io == IO_ERR);
@@ -339,6 +367,11 @@ void origin_end(struct origin *o, struct slice trailers)
     o->request_sent = true;
     if (o->uplink != NULL)
         body_write_end(&o->uplink->conn, o->writing, trailers);
+}
+
+struct conn *origin_pass(struct origin *o)
+{
+    return o->uplink != NULL && o->writing == FRAMING_LENGTH ? &o->uplink->conn : NULL;
 }
 
 void origin_accept(struct origin *o)

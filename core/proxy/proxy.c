@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "net/listener.h"
+#include "net/pipe.h"
 #include "proxy/admission.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
@@ -134,9 +135,11 @@ bool proxy_use(struct proxy *p, const struct settings *settings, struct policy *
     return true;
 }
 
-void proxy_bound_clients(struct proxy *p, size_t most)
+void proxy_bound(struct proxy *p, size_t clients, size_t pipes)
 {
-    p->most_clients = most;
+    p->most_clients = clients;
+    p->net.pipes_max = pipes;
+    pipe_keep_spare(&p->net);
 }
 
 bool proxy_listen(struct proxy *p, int fd)

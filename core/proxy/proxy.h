@@ -32,10 +32,10 @@ bool proxy_use(struct proxy *p, const struct settings *settings, struct policy *
                uint64_t generation, void (*gone)(void *arg), void *arg);
 
 /*
- * At most so many clients at a time, whatever limits.connections allows: what the process has
- * descriptors for. Without it, any number.
+ * What the process has descriptors for: so many clients at a time, whatever limits.connections
+ * allows, and so many pipes to pass bytes through unread. Without it, any number and a few.
  */
-void proxy_bound_clients(struct proxy *p, size_t most);
+void proxy_bound(struct proxy *p, size_t clients, size_t pipes);
 
 /* Accepts clients on a listening socket, which stays the caller's to close. False: no memory. */
 bool proxy_listen(struct proxy *p, int fd);

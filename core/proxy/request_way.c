@@ -232,7 +232,7 @@ bool exchange_takes_body(struct exchange *x)
         return true;
     deadline_clear(&x->body_clock);
     if (x->response_step == RESPONSE_STEP_WAIT && !deadline_is_set(&x->send_clock))
-        deadline_set(&x->send_clock, x->timeouts->send);
+        deadline_set_look(&x->send_clock, x->timeouts->send, x->timeouts->send);
     return false;
 }
 
@@ -263,6 +263,20 @@ void exchange_body(struct exchange *x, const struct slice *data, size_t count)
     }
     x->body_taken = x->result.bytes_in;
     origin_body(&x->origin, data, count);
+}
+
+struct conn *exchange_pass(struct exchange *x)
+{
+    bool within = x->result.bytes_in + x->request_body.left <= x->view.max_body;
+
+    return x->request_step == REQUEST_STEP_BODY && within ? origin_pass(&x->origin) : NULL;
+}
+
+void exchange_body_passed(struct exchange *x, size_t bytes)
+{
+    x->result.bytes_in += bytes;
+    x->body_taken = x->result.bytes_in;
+    note_progress(x);
 }
 
 void exchange_body_end(struct exchange *x)

@@ -250,6 +250,12 @@ void exchange_response_body(struct exchange *x, const struct slice *data, size_t
     client_body(x->client, data, count);
 }
 
+void exchange_response_passed(struct exchange *x, size_t bytes)
+{
+    x->result.bytes_out += bytes;
+    x->stall_since = x->proxy->net.now;
+}
+
 void exchange_response_end(struct exchange *x)
 {
     client_end(x->client, buf_slice(&x->origin.body.trailers));

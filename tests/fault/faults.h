@@ -18,7 +18,9 @@
     X(ACCEPT, "accept", EMFILE, ECONNABORTED, ENFILE, ENOBUFS, ENOMEM, EPROTO, EAGAIN)             \
     X(CONNECT, "connect", ECONNREFUSED, FAULT_LATE, ENETUNREACH, EADDRNOTAVAIL, EAGAIN, ETIMEDOUT) \
     X(RECV, "recv", ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM, EAGAIN)                           \
-    X(WRITEV, "writev", EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT, EAGAIN)
+    X(WRITEV, "writev", EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT, EAGAIN)                     \
+    X(PIPE, "pipe", EMFILE, ENFILE)                                                                \
+    X(SPLICE, "splice", EPIPE, ECONNRESET, EINVAL, ENOMEM, ETIMEDOUT, EAGAIN)
 
 #define FAULT_CALL_ENUM(name, text, ...) CALL_##name,
 enum fault_call { FAULT_CALLS(FAULT_CALL_ENUM) CALL_COUNT };
@@ -50,7 +52,7 @@ size_t faults_ways(enum fault_call call);
 int faults_error(enum fault_call call, size_t way); /* the errno of that way */
 const char *faults_hit(void); /* "recv (ECONNRESET)": what was failed first; "" if nothing was */
 size_t faults_blocks(void);   /* heap blocks handed out and not given back */
-size_t faults_sockets(void);  /* sockets handed out and not closed */
+size_t faults_sockets(void);  /* sockets and ends of pipes handed out and not closed */
 
 /* Time passes, for the loop's timers too. */
 void faults_pass(double seconds);

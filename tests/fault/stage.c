@@ -8,6 +8,8 @@
 
 #include "hooks.h"
 
+#include "proxy/local.h"
+
 #include <ev.h>
 #include <poll.h>
 #include <netinet/in.h>
@@ -19,7 +21,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TURNS_MAX 50000
+/* Bodies of so many bytes are passed on unread: those of these scenes are smaller than real ones.
+ */
+#define LARGE_HERE 4096
+#define TURNS_MAX  50000
 /* That the loop is about to sleep, and has woken: net.c watches for both. */
 #define EVENTS_OF_A_TURN 2
 #define SMALL            4096 /* buffer of a socket */
@@ -342,6 +347,8 @@ static void set_up(const struct scene *scene)
 static bool start_worker(void)
 {
     proxy = proxy_new(loop, &stage.stats, access_log, 1);
+    if (proxy != NULL)
+        proxy->net.pass_least = LARGE_HERE;
     return proxy != NULL && use_policy(1) && proxy_listen(proxy, listener);
 }
 

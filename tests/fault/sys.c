@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,6 +302,29 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
         }
     }
     return sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
+bool sys_pipe(int fd[2])
+{
+    if (fails(CALL_PIPE) || pipe2(fd, O_NONBLOCK | O_CLOEXEC) != 0)
+        return false;
+    sockets += 2;
+    return true;
+}
+
+ssize_t sys_splice(int from, int to, size_t n)
+{
+    size_t part;
+
+    /* First: where it always fails, the read that comes instead must not have every other turn. */
+    if (fails(CALL_SPLICE))
+        return -1;
+    part = portion(n);
+    if (part == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return splice(from, NULL, to, NULL, part, SPLICE_F_NONBLOCK);
 }
 
 int sys_shutdown_write(int fd)
