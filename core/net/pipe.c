@@ -45,20 +45,22 @@ struct net_pipe *pipe_take(struct net *net)
     return p;
 }
 
-void pipe_give(struct net *net, struct net_pipe *p)
-{
-    if (p->held > 0 || !list_is_empty(&net->spare_pipes))
-        destroy(net, p);
-    else
-        list_push_front(&net->spare_pipes, &p->node);
-}
-
 void pipe_keep_spare(struct net *net)
 {
     struct net_pipe *p = list_is_empty(&net->spare_pipes) ? make(net) : NULL;
 
     if (p != NULL)
-        pipe_give(net, p);
+        list_push_front(&net->spare_pipes, &p->node);
+}
+
+void pipe_give(struct net *net, struct net_pipe *p)
+{
+    if (p->held == 0 && list_is_empty(&net->spare_pipes)) {
+        list_push_front(&net->spare_pipes, &p->node);
+        return;
+    }
+    destroy(net, p);
+    pipe_keep_spare(net);
 }
 
 void pipe_close_spare(struct net *net)

@@ -17,9 +17,7 @@ struct net_pipe {
 /* An empty one, or NULL: net.pipes_max are in use, or none can be had. */
 struct net_pipe *pipe_take(struct net *net);
 
-/* Back; it is closed if one is kept already, or if bytes are left in it, which nobody wants any
- * more.
- */
+/* Back. One is kept; more, and one with bytes left in it that nobody wants any more, are closed. */
 void pipe_give(struct net *net, struct net_pipe *p);
 
 /* Makes the one that is kept, so that it is there when it is wanted; and closes it. */
