@@ -67,7 +67,9 @@ enum field_id field_id_of(struct slice name)
         return FIELD_OTHER;
     const unsigned char *row = fields_of_length[name.len];
     for (size_t i = 0; i < ALIKE_MOST && row[i] != FIELD_OTHER; i++) {
-        if (slice_equals_nocase(name, field_names[row[i]]))
+        /* Most names of a known length are told apart by their first letter. */
+        if (slice_lower(name.at[0]) == slice_lower(field_names[row[i]].at[0]) &&
+            slice_equals_nocase(name, field_names[row[i]]))
             return row[i];
     }
     return FIELD_OTHER;

@@ -215,7 +215,7 @@ static void retire(struct client *c)
         close_now(c);
         return;
     }
-    c->keep = false;
+    c->then = CLIENT_CLOSES;
     flush(c);
 }
 
@@ -346,7 +346,7 @@ static void linger(struct client *c)
 /* The answer is out of our hands: the next request, or the end. */
 static void after_flush(struct client *c)
 {
-    if (c->keep) {
+    if (c->then == CLIENT_KEEPS) {
         c->step = CLIENT_HEAD;
         c->scanned = 0;
         c->head_begun = false;
@@ -356,7 +356,7 @@ static void after_flush(struct client *c)
             work_on_held(c);
         else if (c->input == NULL)
             settle(c);
-    } else if (c->ended) {
+    } else if (c->ended || (c->then == CLIENT_PARTS && !client_has_input(c))) {
         close_now(c);
     } else {
         linger(c);
@@ -515,7 +515,7 @@ void client_resume(struct client *c)
         settle(c);
 }
 
-void client_over(struct client *c, bool keep)
+void client_over(struct client *c, enum client_then then)
 {
     bool whole = c->step == CLIENT_WAIT;
     bool waits;
@@ -523,9 +523,9 @@ void client_over(struct client *c, bool keep)
     c->exchange = NULL;
     if (c->step == CLIENT_CLOSED)
         return;
-    c->keep = keep && whole;
+    c->then = then == CLIENT_KEEPS && !whole ? CLIENT_CLOSES : then;
     /* A connection that closes is flushed first; one that goes on may gather several answers. */
-    waits = conn_has_waiting(&c->conn) || (!c->keep && conn_is_blocked(&c->conn));
+    waits = conn_has_waiting(&c->conn) || (c->then != CLIENT_KEEPS && conn_is_blocked(&c->conn));
     if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {
         close_now(c);
     } else if (waits) {

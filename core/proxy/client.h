@@ -26,6 +26,13 @@ enum client_step {
     CLIENT_CLOSED  /* doomed */
 };
 
+/* How a client goes on after an exchange. */
+enum client_then {
+    CLIENT_KEEPS,  /* with the next request, if this one was read whole; else as for CLOSES */
+    CLIENT_CLOSES, /* reads and discards for a moment: unread input would reset the answer away */
+    CLIENT_PARTS   /* closes: it has said that it sends nothing more */
+};
+
 struct client {
     unsigned magic;
     struct conn conn;
@@ -43,11 +50,11 @@ struct client {
     size_t requests;             /* begun on it */
     double idle_since;           /* or accepted */
     enum client_step step;
+    enum client_then then;     /* what client_over was told */
     enum framing_kind writing; /* how the response body is framed */
     bool fresh;                /* no request yet */
     bool head_begun;           /* bytes of the next head are here */
     bool ended;                /* the peer ended its sending side */
-    bool keep;                 /* what client_over was told */
     bool refused;              /* counted in proxy.refusing */
 };
 
@@ -98,11 +105,8 @@ bool client_switch(struct client *c, const struct head *head, struct slice via,
 /* The exchange can take body bytes again. */
 void client_resume(struct client *c);
 
-/*
- * The exchange is over, the client goes on: with the next request if `keep` and the request was
- * read whole, else it closes, lingering where unread input could destroy the answer.
- */
-void client_over(struct client *c, bool keep);
+/* The exchange is over. */
+void client_over(struct client *c, enum client_then then);
 
 /* The response cannot be completed: the connection ends so that it shows; client_over follows. */
 void client_cut(struct client *c);

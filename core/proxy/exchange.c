@@ -371,10 +371,23 @@ static void count_outcome(struct stats *s, enum outcome outcome)
     }
 }
 
+static enum client_then what_then(const struct exchange *x, enum outcome outcome)
+{
+    bool answered = outcome == OUTCOME_UPSTREAM || outcome == OUTCOME_HERE;
+
+    if (answered && exchange_may_keep(x))
+        return CLIENT_KEEPS;
+    /* Behind a body, some clients send an empty line that belongs to nothing. */
+    if (answered && x->request_read && !x->close && !x->request.keep_alive &&
+        !framing_has_body(x->request.framing))
+        return CLIENT_PARTS;
+    return CLIENT_CLOSES;
+}
+
 void exchange_finish(struct exchange *x, enum outcome outcome)
 {
     struct client *c = x->client;
-    bool keep = exchange_may_keep(x) && (outcome == OUTCOME_UPSTREAM || outcome == OUTCOME_HERE);
+    enum client_then then = what_then(x, outcome);
 
     assert(!x->over);
     x->over = true;
@@ -390,7 +403,7 @@ void exchange_finish(struct exchange *x, enum outcome outcome)
     x->client = NULL;
     if (exchange_hook(x, HOOK_LOG))
         let_go(x);
-    client_over(c, keep);
+    client_over(c, then);
 }
 
 void exchange_cut(struct exchange *x, const char *why)
