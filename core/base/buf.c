@@ -15,7 +15,8 @@
 
 void buf_init(struct buf *b, size_t max)
 {
-    *b = (struct buf){.max = max};
+    assert(max <= UINT32_MAX);
+    *b = (struct buf){.max = (uint32_t)max};
 }
 
 void buf_free(struct buf *b)
@@ -52,9 +53,9 @@ static bool buf_grow(struct buf *b, size_t need)
         memcpy(data, b->data + b->start, len);
     sys_free(b->data);
     b->data = data;
-    b->size = size;
+    b->size = (uint32_t)size;
     b->start = 0;
-    b->end = len;
+    b->end = (uint32_t)len;
     return true;
 }
 
@@ -69,7 +70,7 @@ char *buf_make_room(struct buf *b, size_t want)
     } else if (b->size - b->end < want) {
         memmove(b->data, b->data + b->start, len);
         b->start = 0;
-        b->end = len;
+        b->end = (uint32_t)len;
     }
     return b->data + b->end;
 }
@@ -121,9 +122,15 @@ bool buf_printf(struct buf *b, const char *format, ...)
 void buf_consume(struct buf *b, size_t n)
 {
     assert(n <= buf_len(b));
-    b->start += n;
+    b->start += (uint32_t)n;
     if (b->start == b->end)
         buf_clear(b);
+}
+
+void buf_cut(struct buf *b, size_t len)
+{
+    assert(len <= buf_len(b));
+    b->end = b->start + (uint32_t)len;
 }
 
 void buf_clear(struct buf *b)

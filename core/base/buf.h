@@ -12,16 +12,18 @@
 
 #include <assert.h>
 
+/* Offsets of 32 bits: each idle connection has two of these. */
 struct buf {
-    char *data;   /* NULL while nothing was ever held, and after buf_free and buf_trim */
-    size_t start; /* of the bytes held */
-    size_t end;   /* one past them */
-    size_t size;  /* of `data` */
-    size_t max;   /* of the bytes held */
+    char *data;     /* NULL while nothing was ever held, and after buf_free and buf_trim */
+    uint32_t start; /* of the bytes held */
+    uint32_t end;   /* one past them */
+    uint32_t size;  /* of `data` */
+    uint32_t max;   /* of the bytes held */
 };
 
-void buf_init(struct buf *b, size_t max); /* allocates nothing */
-void buf_free(struct buf *b);             /* as after buf_init; the maximum stays */
+/* Allocates nothing. `max` is below 2^32: a program's own choice, never taken from the wire. */
+void buf_init(struct buf *b, size_t max);
+void buf_free(struct buf *b); /* as after buf_init; the maximum stays */
 
 static inline size_t buf_len(const struct buf *b)
 {
@@ -48,7 +50,7 @@ static inline char *buf_room(struct buf *b, size_t want)
 static inline void buf_commit(struct buf *b, size_t n) /* `n` bytes of that room were written */
 {
     assert(n <= b->size - b->end);
-    b->end += n;
+    b->end += (uint32_t)n;
 }
 
 /* Each appends all of it or nothing; false when nothing was: over the maximum, or no memory. */
@@ -74,6 +76,7 @@ bool buf_append_number(struct buf *b, uint64_t n); /* in decimal */
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void buf_consume(struct buf *b, size_t n); /* drops the first `n`, which must be held */
+void buf_cut(struct buf *b, size_t len);   /* keeps the first `len` of those held */
 void buf_clear(struct buf *b);             /* drops all, keeps the memory */
 void buf_trim(struct buf *b);              /* gives the memory back if nothing is held */
 

@@ -82,7 +82,7 @@ void writer_begin(struct writer *w, struct buf *out, const struct head *h)
 bool writer_finish(struct writer *w)
 {
     if (!w->ok)
-        w->out->end = w->out->start + w->before;
+        buf_cut(w->out, w->before);
     return w->ok;
 }
 

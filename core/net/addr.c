@@ -361,3 +361,29 @@ bool addr_net_has(const struct addr_net *net, const struct addr *a)
     size_t len = host_bytes(&net->addr, want);
     return len > 0 && host_bytes(a, have) == len && same_bits(want, have, net->bits);
 }
+
+struct peer addr_peer(const struct addr *a)
+{
+    struct peer p = {.to.any.sa_family = a->to.any.sa_family};
+
+    if (a->to.any.sa_family == AF_INET)
+        p.to.ip4 = a->to.ip4;
+    else if (a->to.any.sa_family == AF_INET6)
+        p.to.ip6 = a->to.ip6;
+    return p;
+}
+
+struct addr addr_of_peer(const struct peer *p)
+{
+    struct addr a = {.len = sizeof(sa_family_t)};
+
+    a.to.any.sa_family = p->to.any.sa_family;
+    if (p->to.any.sa_family == AF_INET) {
+        a.len = sizeof a.to.ip4;
+        a.to.ip4 = p->to.ip4;
+    } else if (p->to.any.sa_family == AF_INET6) {
+        a.len = sizeof a.to.ip6;
+        a.to.ip6 = p->to.ip6;
+    }
+    return a;
+}

@@ -22,6 +22,18 @@ struct addr {
     } to;
 };
 
+/* An address without the path that a unix socket may have: of a client, which has none. */
+struct peer {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ip4;
+        struct sockaddr_in6 ip6;
+    } to;
+};
+
+struct peer addr_peer(const struct addr *a);
+struct addr addr_of_peer(const struct peer *p);
+
 /* Room for any address as text, its NUL included: "unix:" and a path, or "[v6]:port". */
 #define ADDR_TEXT_MAX 128
 

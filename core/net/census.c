@@ -10,6 +10,12 @@
 #include <search.h>
 #include <string.h>
 
+/* One address, for as long as it has a connection. */
+struct household {
+    unsigned char address[16]; /* as in IPv6; the last eight bytes zero for a /64 */
+    size_t count;
+};
+
 static int compare(const void *a, const void *b)
 {
     const struct household *x = a;
@@ -33,34 +39,50 @@ static void write_address(unsigned char out[16], const struct addr *peer)
     }
 }
 
-struct household *census_enter(struct census *c, const struct addr *peer)
+static struct household *find(const struct census *c, const struct household *sought)
 {
-    struct household sought = {.count = 0};
-    struct household *const *found;
-    struct household *h;
+    struct household *const *found = tfind(sought, &c->tree, compare);
+    return found != NULL ? *found : NULL;
+}
+
+static struct household *add(struct census *c, const struct household *sought)
+{
+    struct household *h = sys_malloc(sizeof *h);
+
+    if (h == NULL)
+        return NULL;
+    *h = *sought;
+    if (tsearch(h, &c->tree, compare) != NULL)
+        return h;
+    sys_free(h);
+    return NULL;
+}
+
+static struct household household_of(const struct addr *peer)
+{
+    struct household h = {.count = 0};
 
     assert(peer->to.any.sa_family == AF_INET || peer->to.any.sa_family == AF_INET6);
-    write_address(sought.address, peer);
-    found = tfind(&sought, &c->tree, compare);
-    if (found != NULL) {
-        h = *found;
-    } else {
-        h = sys_malloc(sizeof *h);
-        if (h == NULL)
-            return NULL;
-        *h = sought;
-        if (tsearch(h, &c->tree, compare) == NULL) {
-            sys_free(h);
-            return NULL;
-        }
-    }
-    h->count++;
+    write_address(h.address, peer);
     return h;
 }
 
-void census_leave(struct census *c, struct household *h)
+size_t census_enter(struct census *c, const struct addr *peer)
 {
-    assert(h->count > 0);
+    struct household sought = household_of(peer);
+    struct household *h = find(c, &sought);
+
+    if (h == NULL)
+        h = add(c, &sought);
+    return h != NULL ? ++h->count : 0;
+}
+
+void census_leave(struct census *c, const struct addr *peer)
+{
+    struct household sought = household_of(peer);
+    struct household *h = find(c, &sought);
+
+    assert(h != NULL && h->count > 0);
     if (--h->count > 0)
         return;
     tdelete(h, &c->tree, compare);

@@ -10,19 +10,14 @@
 #include "net/addr.h"
 
 struct census {
-    void *tree; /* of struct household, by address; NULL: nobody */
+    void *tree; /* of addresses and their counts; NULL: nobody */
 };
 
-/* One address, for as long as it has a connection. */
-struct household {
-    unsigned char address[16]; /* as in IPv6; the last eight bytes zero for a /64 */
-    size_t count;
-};
+/* Counts one connection more of an address (not of a unix socket), and gives how many it has then.
+ * 0: no memory, and it is not counted. */
+size_t census_enter(struct census *c, const struct addr *peer);
 
-/* Counts one connection more of an address (not of a unix socket). NULL: no memory. */
-struct household *census_enter(struct census *c, const struct addr *peer);
-
-/* And one less. */
-void census_leave(struct census *c, struct household *h);
+/* And one less, of an address that was counted. */
+void census_leave(struct census *c, const struct addr *peer);
 
 #endif

@@ -34,8 +34,8 @@ static void update_interest(struct conn *c)
         want |= EV_READ;
     if (c->connecting || conn_has_waiting(c))
         want |= EV_WRITE;
-    if ((want & EV_WRITE) && !(c->io.events & EV_WRITE))
-        c->acked = acked_by_peer(c->fd);
+    if ((want & EV_WRITE) && !c->connecting && !(c->io.events & EV_WRITE))
+        c->acked = (uint32_t)acked_by_peer(c->fd);
     if (want != (c->io.events & (EV_READ | EV_WRITE)) || (want != 0) != ev_is_active(&c->io)) {
         ev_io_stop(c->net->loop, &c->io);
         ev_io_set(&c->io, c->fd, want);
@@ -58,12 +58,11 @@ static void drop_output(struct conn *c)
     }
 }
 
-static void fail_writing(struct conn *c, int error)
+static void fail_writing(struct conn *c)
 {
     if (c->write_failed)
         return;
     c->write_failed = true;
-    c->error = error;
     drop_output(c);
     update_interest(c);
 }
@@ -75,7 +74,7 @@ static void hold(struct conn *c, const char *at, size_t len)
     if (buf_append(&c->out, at, len))
         c->net->waiting += len;
     else
-        fail_writing(c, ENOMEM);
+        fail_writing(c);
 }
 
 /* Sends what was passed. True when none of it is left. */
@@ -85,7 +84,7 @@ static bool send_piped(struct conn *c)
     ssize_t sent = sys_splice(p->fd[0], c->fd, p->held);
 
     if (sent < 0 && errno != EAGAIN) {
-        fail_writing(c, errno);
+        fail_writing(c);
         return false;
     }
     if (sent > 0) {
@@ -113,7 +112,7 @@ static bool send_waiting(struct conn *c)
     enum io io = c->transport->write(c, &iov, 1, &sent);
 
     if (io == IO_ERR) {
-        fail_writing(c, errno);
+        fail_writing(c);
         return false;
     }
     if (sent > 0) {
@@ -261,7 +260,7 @@ bool conn_has_news(const struct conn *c)
 
 double conn_last_taken(struct conn *c)
 {
-    uint64_t acked = conn_has_waiting(c) ? acked_by_peer(c->fd) : c->acked;
+    uint32_t acked = conn_has_waiting(c) ? (uint32_t)acked_by_peer(c->fd) : c->acked;
 
     if (acked != c->acked) {
         c->acked = acked;
@@ -418,7 +417,7 @@ void net_flush(struct net *net)
     }
     io = c->transport->write(c, iov, (int)net->piece_count, &sent);
     if (io == IO_ERR)
-        fail_writing(c, errno);
+        fail_writing(c);
     else if (sent > 0)
         c->last_taken = net->now;
     for (size_t i = 0; i < net->piece_count && !c->write_failed; i++) {

@@ -20,15 +20,21 @@
 #define CONN_OUT_MAX (16u << 20)
 
 struct conn_events {
-    void (*readable)(struct conn *c); /* conn_read will give bytes or an end */
-    void (*drained)(struct conn *c);  /* output had been waiting and is all sent */
-    void (*failed)(struct conn *c);   /* a write failed: c->error; reading may still give bytes */
+    void (*readable)(struct conn *c);             /* conn_read will give bytes or an end */
+    void (*drained)(struct conn *c);              /* output had been waiting and is all sent */
+    void (*failed)(struct conn *c);               /* a write failed; reading may still give bytes */
     void (*connected)(struct conn *c, int error); /* a connect ended; 0: well */
 };
 
 struct conn {
     unsigned magic;
-    int fd; /* -1: closed */
+    bool reading : 1; /* the owner wants `readable` */
+    bool connecting : 1;
+    bool write_failed : 1; /* output goes nowhere from now on */
+    bool told : 1;         /* of that */
+    int fd;                /* -1: closed */
+    uint32_t
+        acked; /* the low bits of what the peer had, when output began to wait or was looked at */
     struct net *net;
     const struct transport *transport;
     const struct conn_events *events;
@@ -37,12 +43,6 @@ struct conn {
     struct net_pipe *pipe; /* what it has not taken of what was passed, before `out`; mostly NULL */
     ev_io io;
     double last_taken; /* when the peer last took bytes; see conn_last_taken */
-    uint64_t acked;    /* by it, when output last began to wait or was looked at */
-    int error;         /* errno of the write that failed */
-    bool reading;      /* the owner wants `readable` */
-    bool connecting;
-    bool write_failed; /* output goes nowhere from now on */
-    bool told;         /* of that */
 };
 
 /* Takes over `fd`. Reading is off until conn_read_on. */

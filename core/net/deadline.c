@@ -20,7 +20,7 @@ static void arm(struct deadline *d)
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
-    struct deadline *d = w->data;
+    struct deadline *d = LIST_OWNER(w, struct deadline, timer);
     (void)loop;
     (void)events;
 
@@ -31,7 +31,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
         return;
     }
     d->due = 0;
-    d->passed(d, d->owner);
+    d->passed(d, w->data);
 }
 
 void deadline_init(struct deadline *d, struct net *net,
@@ -41,9 +41,8 @@ void deadline_init(struct deadline *d, struct net *net,
     d->due = 0;
     d->fires = 0;
     d->passed = passed;
-    d->owner = owner;
     ev_timer_init(&d->timer, on_timer, 0, 0);
-    d->timer.data = d;
+    d->timer.data = owner;
 }
 
 void deadline_set(struct deadline *d, double seconds)

@@ -14,8 +14,7 @@ struct deadline {
     struct net *net;
     double due;   /* monotonic; 0: off */
     double fires; /* when the timer will; meaningful while it is active */
-    void (*passed)(struct deadline *d, void *owner);
-    void *owner;
+    void (*passed)(struct deadline *d, void *owner); /* the owner is timer.data */
 };
 
 void deadline_init(struct deadline *d, struct net *net,

@@ -15,9 +15,11 @@
 
 static void reap(struct net *net)
 {
-    while (!list_is_empty(&net->doomed)) {
-        struct doom *d = LIST_OWNER(net->doomed.next, struct doom, node);
-        list_remove(&d->node);
+    while (net->doomed != NULL) {
+        struct doom *d = net->doomed;
+        net->doomed = d->next;
+        if (net->doomed == NULL)
+            net->doomed_end = &net->doomed;
         d->reap(d);
     }
 }
@@ -45,7 +47,7 @@ bool net_init(struct net *net, struct ev_loop *loop)
     net->loop = loop;
     net->now = sys_monotonic();
     net->waiting_max = SIZE_MAX;
-    list_init(&net->doomed);
+    net->doomed_end = &net->doomed;
     list_init(&net->pools);
     list_init(&net->spare_pipes);
     net->pipes_max = NET_PIPES;
@@ -101,5 +103,7 @@ void net_doom(struct net *net, struct doom *d, void (*reap_it)(struct doom *d))
     if (d->reap != NULL)
         return;
     d->reap = reap_it;
-    list_push_back(&net->doomed, &d->node);
+    d->next = NULL;
+    *net->doomed_end = d;
+    net->doomed_end = &d->next;
 }

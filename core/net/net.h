@@ -29,7 +29,7 @@ struct net_pipe;
 
 /* Something that is over, and is freed before the loop sleeps: nothing dies inside its own call. */
 struct doom {
-    struct list node;
+    struct doom *next;
     void (*reap)(struct doom *d);
 };
 
@@ -52,12 +52,13 @@ struct net {
     struct conn *gathering; /* whose output is gathered; NULL: nobody's */
     struct net_piece pieces[NET_PIECES];
     size_t piece_count;
-    struct list doomed;
-    struct list pools;       /* of idle connections: net/pool */
-    struct list spare_pipes; /* net/pipe */
-    size_t pipe_count;       /* those and the ones in use */
-    size_t pipes_max;        /* 0: bytes are always copied */
-    size_t pass_least;       /* of bytes known to come: fewer are cheaper copied */
+    struct doom *doomed;      /* the first in the queue; NULL: none */
+    struct doom **doomed_end; /* where the next one goes */
+    struct list pools;        /* of idle connections: net/pool */
+    struct list spare_pipes;  /* net/pipe */
+    size_t pipe_count;        /* those and the ones in use */
+    size_t pipes_max;         /* 0: bytes are always copied */
+    size_t pass_least;        /* of bytes known to come: fewer are cheaper copied */
     ev_prepare prepare;
     ev_check check;
 };

@@ -81,19 +81,19 @@ static void make_room(struct proxy *p)
 
 /* Counts a client at its address. False: that has too many. A local process or a proxy in front
  * speaks for many clients and is not counted. */
-static bool admit(struct proxy *p, struct client *c)
+static bool admit(struct proxy *p, struct client *c, const struct addr *peer)
 {
     const struct settings *s = p->current->settings;
     size_t most = s->limits.connections_per_address;
+    size_t count;
 
-    if (most == 0 || c->peer.to.any.sa_family == AF_UNIX || settings_trusts(s, &c->peer))
+    if (most == 0 || peer->to.any.sa_family == AF_UNIX || settings_trusts(s, peer))
         return true;
-    c->household = census_enter(&p->census, &c->peer);
-    if (c->household == NULL || c->household->count <= most)
-        return true;
-    census_leave(&p->census, c->household);
-    c->household = NULL;
-    return false;
+    count = census_enter(&p->census, peer);
+    c->counted = count > 0 && count <= most;
+    if (count > most)
+        census_leave(&p->census, peer);
+    return count <= most;
 }
 
 static void log_refusal(struct proxy *p, const struct addr *peer)
@@ -117,7 +117,7 @@ void admission_accepted(struct listener *l, int fd, const struct addr *peer)
         return;
     }
     make_room(p);
-    if (!admit(p, c)) {
+    if (!admit(p, c, peer)) {
         p->stats->refused++;
         log_refusal(p, peer);
         if (p->refusing < REFUSALS_AT_ONCE)

@@ -54,8 +54,10 @@ static void close_now(struct client *c)
     else
         conn_close(&c->conn);
     list_remove(&c->node);
-    if (c->household != NULL)
-        census_leave(&p->census, c->household);
+    if (c->counted) {
+        struct addr peer = addr_of_peer(&c->peer);
+        census_leave(&p->census, &peer);
+    }
     p->refusing -= c->refused;
     p->stats->closed++;
     p->stats->open--;
@@ -81,7 +83,6 @@ static void enter(struct client *c, struct list *list)
 static void become_idle(struct client *c)
 {
     enter(c, &c->proxy->idle);
-    c->idle_since = c->proxy->net.now;
     deadline_set(&c->deadline, settings_of(c)->timeouts.idle);
 }
 
@@ -441,7 +442,7 @@ struct client *client_open(struct proxy *p, int fd, const struct addr *peer)
     }
     c->magic = CLIENT_MAGIC;
     c->proxy = p;
-    c->peer = *peer;
+    c->peer = addr_peer(peer);
     c->step = CLIENT_HEAD;
     c->fresh = true;
     /* A head, and one read's worth behind it that nobody takes yet. */
@@ -476,7 +477,8 @@ struct client *client_that_yields(const struct proxy *p)
     for (struct list *n = p->idle.next; n != &p->idle; n = n->next) {
         struct client *c = LIST_OWNER(n, struct client, node);
         bool busy = conn_has_news(&c->conn); /* a request came in this same turn of the loop */
-        if (!busy && (!c->fresh || p->net.now - c->idle_since > FRESH_SECONDS))
+        double idle = settings_of(c)->timeouts.idle - (c->deadline.due - p->net.now);
+        if (!busy && (!c->fresh || idle > FRESH_SECONDS))
             return c;
     }
     return NULL;
@@ -523,7 +525,9 @@ void client_over(struct client *c, enum client_then then)
     c->exchange = NULL;
     if (c->step == CLIENT_CLOSED)
         return;
-    c->then = then == CLIENT_KEEPS && !whole ? CLIENT_CLOSES : then;
+    if (then == CLIENT_KEEPS && !whole)
+        then = CLIENT_CLOSES;
+    c->then = then;
     /* A connection that closes is flushed first; one that goes on may gather several answers. */
     waits = conn_has_waiting(&c->conn) || (c->then != CLIENT_KEEPS && conn_is_blocked(&c->conn));
     if (c->step == CLIENT_TUNNEL || c->conn.fd < 0 || c->conn.write_failed) {

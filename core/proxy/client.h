@@ -33,29 +33,31 @@ enum client_then {
     CLIENT_PARTS   /* closes: it has said that it sends nothing more */
 };
 
+/* Small: most of them are idle most of the time. */
 struct client {
     unsigned magic;
     struct conn conn;
     struct doom doom;
     struct list node; /* in proxy.clients or proxy.idle */
     struct proxy *proxy;
-    struct addr peer;
-    struct household *household; /* counted there; NULL: not counted */
-    struct exchange *exchange;   /* NULL between requests */
-    struct buf in;               /* read and not yet used */
-    struct slice *input;         /* what is being worked on; NULL outside */
-    struct deadline deadline;    /* of the steps without an exchange */
-    size_t scanned;              /* of an incomplete head */
-    size_t discarded;            /* while lingering */
-    size_t requests;             /* begun on it */
-    double idle_since;           /* or accepted */
-    enum client_step step;
-    enum client_then then;     /* what client_over was told */
-    enum framing_kind writing; /* how the response body is framed */
-    bool fresh;                /* no request yet */
-    bool head_begun;           /* bytes of the next head are here */
-    bool ended;                /* the peer ended its sending side */
-    bool refused;              /* counted in proxy.refusing */
+    struct peer peer;
+    struct exchange *exchange; /* NULL between requests */
+    struct buf in;             /* read and not yet used */
+    struct slice *input;       /* what is being worked on; NULL outside */
+    struct deadline deadline;  /* of the steps without an exchange */
+    union {
+        size_t scanned;   /* of an incomplete head */
+        size_t discarded; /* while lingering */
+    };
+    uint32_t requests; /* begun on it */
+    enum client_step step : 8;
+    enum client_then then : 8;     /* what client_over was told */
+    enum framing_kind writing : 8; /* how the response body is framed */
+    bool fresh;                    /* no request yet */
+    bool head_begun;               /* bytes of the next head are here */
+    bool ended;                    /* the peer ended its sending side */
+    bool refused;                  /* counted in proxy.refusing */
+    bool counted;                  /* in proxy.census */
 };
 
 /* Takes over a connected socket. NULL: no memory; the socket is closed. */

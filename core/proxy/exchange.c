@@ -220,7 +220,7 @@ struct exchange *exchange_new(struct client *c)
     x->magic = EXCHANGE_MAGIC;
     x->proxy = p;
     x->client = c;
-    x->peer = c->peer;
+    x->peer = addr_of_peer(&c->peer);
     x->generation = p->current;
     generation_hold(x->generation);
     x->settings = x->generation->settings;

@@ -39,6 +39,6 @@ bool stats_write_json(struct buf *out, const struct stats *s)
                         (unsigned long long)counter_of(s, i));
     ok = ok && buf_append_string(out, "}");
     if (!ok)
-        out->end = out->start + before;
+        buf_cut(out, before);
     return ok;
 }
