@@ -103,7 +103,7 @@ stop() {
 # Waits until a file has a line that matches, and prints what matched. Fails when the process ends.
 await() {
     local file=$1 pattern=$2 pid=$3
-    until grep -oE -m 1 "$pattern" "$file"; do
+    until grep -soE -m 1 "$pattern" "$file"; do
         kill -0 "$pid" 2>/dev/null || return 1
         sleep 0.05
     done

@@ -95,6 +95,8 @@ class Client:
     def close(self):
         if self.is_open:
             self.sock.sendall(frame(CLOSE, b"", os.urandom(4)))
+            while read_frame(self.file) is not None:
+                pass  # the server says goodbye, too, and it is the one that hangs up
         self.sock.close()
 
 
