@@ -81,6 +81,7 @@ prepare() {
         echo "Is another example running? If not, remove $place" >&2
         exit 1
     fi
+    export PLACE=$place
     fit+=(-e "s#/tmp/interim/#$place/#g" -e "s#build/release/interim#$INTERIM#g")
     trap stop EXIT
     trap 'exit 0' INT TERM
@@ -206,8 +207,8 @@ show() {
     cat <<TEXT
 
 Everything runs. The policy in use is $place/policy.lua, a copy of examples/$name/policy.lua:
-edit it, then $INTERIM reload PID, with one of
-$(cd "$place" && grep . -- *.pid | sed 's/\.pid:/: /; s/^/    /')
+edit it, then $INTERIM reload PID, with the process id of
+$(cd "$place" && for each in *.access; do echo "    ${each%.access}: $(cat "${each%.access}.pid")"; done)
 Try, in another terminal, in $root; what the proxy says appears
 here. Ctrl-C stops everything.
 

@@ -9,6 +9,7 @@
     /upload     reads the body, reports its size and SHA-256
     /ws         a WebSocket that echoes; of several subprotocols it takes the first
     /silent     never answers
+    /client     who the client is, as this origin is told (X-Forwarded-For)
 
     origin.py PORT [NAME] listens on 127.0.0.1; 0 takes a free port. The port is printed once it
     listens. NAME is what it calls itself when it greets.
@@ -111,6 +112,9 @@ class Origin(http.server.BaseHTTPRequestHandler):
         self.rfile.read(1)
         self.close_connection = True
 
+    def client(self):
+        self.answer(f"{self.headers.get('X-Forwarded-For')}\n")
+
     def stuck_job(self):
         self.interim(102)
         self.silent()
@@ -118,7 +122,7 @@ class Origin(http.server.BaseHTTPRequestHandler):
     def handle_any(self):
         ways = {"/upload": self.upload, "/continue": self.goes_on, "/slow-job": self.slow_job,
                 "/stuck-job": self.stuck_job, "/hints": self.hints, "/ws": self.web_socket,
-                "/silent": self.silent}
+                "/silent": self.silent, "/client": self.client}
         way = ways.get(self.path.split("?")[0])
         if way is not None:
             way()
