@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """ws: as little WebSocket (RFC 6455) as an echo needs, for both ends.
 
-As a program: ws.py PORT ORIGIN TEXT... connects to /ws on 127.0.0.1, says where it comes from, sends
-each text and prints the status line and what comes back."""
+As a program: ws.py PORT ORIGIN TEXT... connects to /ws on 127.0.0.1, says where it comes from,
+sends each text and prints the status line and what comes back."""
 
 import argparse
 import base64
@@ -63,7 +63,7 @@ def echo(rfile, wfile):
 
 
 class Client:
-    """A client's end: opens the WebSocket, and prints the status line and the subprotocol chosen."""
+    """A client's end: opens the WebSocket, prints the status line and the subprotocol chosen."""
 
     def __init__(self, port, origin, protocols):
         key = base64.b64encode(os.urandom(16)).decode()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""watch: shows what a client hears, and when: watch.py URL prints every response that comes, interim
-and final, the links that each names, and how long it was silent in between."""
+"""watch: shows what a client hears, and when: watch.py URL prints every response that comes,
+interim and final, the links that each names, and how long it was silent in between."""
 
 import socket
 import sys

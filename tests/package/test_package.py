@@ -26,8 +26,8 @@ for program in ("dpkg-deb", "dpkg-shlibdeps", "file"):
 
 
 def run(*words, **keywords):
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=120,
-                          **keywords)
+    words = [str(word) for word in words]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, **keywords)
     assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
     return done.stdout
 
@@ -57,7 +57,8 @@ def interim(root):
 
 def test_it_depends_on_the_libraries_that_the_program_is_linked_with(package):
     needs = run("dpkg-deb", "-f", package, "Depends")
-    for library in ("libc6", "libev4", "libhttp-parser2.9", "libluajit-5.1-2", "libseccomp2", "libssl3"):
+    for library in ("libc6", "libev4", "libhttp-parser2.9", "libluajit-5.1-2", "libseccomp2",
+                    "libssl3"):
         assert re.search(rf"\b{re.escape(library)}\b", needs), needs
 
 
@@ -75,8 +76,8 @@ def test_the_operators_policy_is_never_written_over(package, root, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="dpkg gives files to root")
 def test_dpkg_installs_replaces_and_removes_it(package, tmp_path):
-    """Into a folder, of which the package's own scripts are told (DPKG_ROOT): they leave the machine's
-    services alone."""
+    """Into a folder, of which the package's own scripts are told (DPKG_ROOT): they leave the services
+    of the machine alone."""
     database = tmp_path / "var/lib/dpkg"
     for folder in ("info", "updates", "triggers"):
         (database / folder).mkdir(parents=True)
@@ -98,7 +99,8 @@ def test_dpkg_installs_replaces_and_removes_it(package, tmp_path):
 
 
 def test_without_a_package_no_policy_is_installed(tmp_path):
-    run("cmake", "--install", BUILD, "--prefix", "/opt/interim", env={**os.environ, "DESTDIR": str(tmp_path)})
+    run("cmake", "--install", BUILD, "--prefix", "/opt/interim",
+        env={**os.environ, "DESTDIR": str(tmp_path)})
     assert not (tmp_path / "etc").exists()
     unit = (tmp_path / "opt/interim/lib/systemd/system/interim.service").read_text()
     assert "ExecStart=/opt/interim/bin/interim run" in unit
@@ -169,9 +171,10 @@ def test_a_manual_renders_without_a_warning(root, manual):
 @pytest.fixture(scope="module")
 def words(interim):
     """All commands and options, as the program's own help has them."""
-    help = run(interim, "--help") + "".join(run(interim, each, "--help") for each in ("try", "test", "types"))
-    words = set(re.findall(r"(?m)^  (--[a-z-]+|-[A-Z])\b", help))
-    words |= set(re.findall(r"(?m)^  interim \[?([a-z]+)\b", help))
+    tools = [run(interim, tool, "--help") for tool in ("try", "test", "types")]
+    text = run(interim, "--help") + "".join(tools)
+    words = set(re.findall(r"(?m)^  (--[a-z-]+|-[A-Z])\b", text))
+    words |= set(re.findall(r"(?m)^  interim \[?([a-z]+)\b", text))
     words |= {"--help", "help"}
     assert len(words) > 20
     return words
@@ -181,7 +184,8 @@ def test_the_manual_has_every_command_and_option(words):
     text = (INSTALL / "interim.1").read_text().replace("\\-", "-")
     for word in words:
         name = word.lstrip("-")
-        wanted = rf"Fl (\w , Fl )?-?{name}\b" if word.startswith("-") else rf"Cm ([a-z]+ [|,] )*{name}\b"
+        command, option = rf"Cm ([a-z]+ [|,] )*{name}\b", rf"Fl (\w , Fl )?-?{name}\b"
+        wanted = option if word.startswith("-") else command
         assert re.search(wanted, text), f"{word} is not in interim.1"
 
 
@@ -239,7 +243,8 @@ def settings(table):
 
 def test_the_manual_of_policies_has_every_field_timeout_and_limit():
     text = (ROOT / "lua/interim-policy.5").read_text()
-    wanted = rows("Data fields") | rows("req: the request") | settings("timeouts") | settings("limits")
+    wanted = rows("Data fields") | rows("req: the request")
+    wanted |= settings("timeouts") | settings("limits")
     wanted |= {"request", "expect", "upgrade", "timeout", "error", "response", "log"}
     assert len(wanted) > 50
     there = set(re.findall(r"\w+", " ".join(re.findall(r"(?m)^\.(?:It )?(?:Ic|Fn) .*$", text))))

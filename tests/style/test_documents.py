@@ -29,7 +29,8 @@ def test_every_link_leads_somewhere(document):
 
 @pytest.mark.parametrize("document", ["SECURITY.md", "CONTRIBUTING.md", "README.md"])
 def test_every_file_that_is_named_is_there(document):
-    named = re.findall(r"`((?:core|lua|scripts|tests|examples)/[\w./]+)", (ROOT / document).read_text())
+    text = (ROOT / document).read_text()
+    named = re.findall(r"`((?:core|lua|scripts|tests|examples)/[\w./]+)", text)
     assert named or document == "README.md"
     for path in named:
         assert (ROOT / path.rstrip(".")).exists(), path

@@ -46,5 +46,6 @@ def test_systemd_understands_every_line(unit):
 
 def test_an_instance_has_its_own_environment_and_policy():
     text = (UNITS / "interim@.service").read_text()
-    assert "Environment=NODE=%i POLICY=/etc/interim/policy.lua\nEnvironmentFile=-/etc/interim/%i.env" in text
+    assert ("Environment=NODE=%i POLICY=/etc/interim/policy.lua\n"
+            "EnvironmentFile=-/etc/interim/%i.env\n") in text
     assert re.search(r"(?m)^ExecStart=\S+ run \$\{POLICY\}$", text)
