@@ -1,4 +1,4 @@
-"""The service's unit file confines it: measured by systemd itself, without running it."""
+"""The units confine what they run: measured by systemd itself, without running it."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-UNIT = pathlib.Path(os.environ.get("INTERIM_UNIT", "build/release/interim.service"))
+UNITS = pathlib.Path(os.environ.get("INTERIM_UNITS", "build/release"))
 MOST = 1.5
 
 if not shutil.which("systemd-analyze"):
@@ -20,19 +20,32 @@ def analyze(*words):
                           env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"}, timeout=60)
 
 
-def test_its_exposure_is_small():
-    done = analyze("security", "--offline=true", "--no-pager", str(UNIT))
+@pytest.fixture(params=["interim.service", "interim@.service"])
+def unit(request, tmp_path):
+    """A unit, or an instance of it, with the program that was built in the place of the installed
+    one."""
+    text = (UNITS / request.param).read_text()
+    unit = tmp_path / request.param.replace("@.", "@node.")
+    unit.write_text(re.sub(r"(?m)^(Exec\w+=)\S+/interim ", rf"\1{os.environ['INTERIM']} ", text))
+    return unit
+
+
+def test_its_exposure_is_small(unit):
+    done = analyze("security", "--offline=true", "--no-pager", str(unit))
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
     print(f"exposure {found[1]}")
     assert float(found[1]) <= MOST, done.stdout
 
 
-def test_systemd_understands_every_line(tmp_path):
-    """Verified with the program that was built in the place of the installed one."""
-    text = re.sub(r"(?m)^(Exec\w+=)\S+/interim ", rf"\1{os.environ['INTERIM']} ", UNIT.read_text())
-    unit = tmp_path / "interim.service"
-    unit.write_text(text)
+def test_systemd_understands_every_line(unit):
     done = analyze("verify", "--man=no", str(unit))
-    ours = [line for line in done.stderr.splitlines() if "interim.service" in line]
+    ours = [line for line in done.stderr.splitlines() if "interim" in line]
     assert not ours, ours
+
+
+def test_an_instance_has_its_own_environment_and_policy():
+    text = (UNITS / "interim@.service").read_text()
+    assert ("Environment=NODE=%i POLICY=/etc/interim/policy.lua\n"
+            "EnvironmentFile=-/etc/interim/%i.env\n") in text
+    assert re.search(r"(?m)^ExecStart=\S+ run \$\{POLICY\}$", text)

@@ -79,10 +79,10 @@ class Program:
 
 
 class Sink(Program):
-    """The quickstart's demo origin: its /upload reports size and SHA-256 of what it got."""
+    """The demo origin of the examples: its /upload reports size and SHA-256 of what it got."""
 
     def __init__(self):
-        super().__init__([sys.executable, "-B", str(ROOT / "examples/quickstart/origin.py"), "0"])
+        super().__init__([sys.executable, "-B", str(ROOT / "examples/origin.py"), "0"])
         self.port = int(self.out.wait(r"^\d+$")[0])
         self.text = f"127.0.0.1:{self.port}"
 

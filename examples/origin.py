@@ -4,12 +4,15 @@
     /           a greeting
     /hints      103 Early Hints, then the page
     /slow-job   102 Processing every second, then the result after four
+    /stuck-job  102 Processing, then nothing
     /continue   100 Continue, then what it got
     /upload     reads the body, reports its size and SHA-256
-    /ws         a WebSocket that echoes
+    /ws         a WebSocket that echoes; of several subprotocols it takes the first
     /silent     never answers
+    /client     who the client is, as this origin is told (X-Forwarded-For)
 
-    origin.py PORT listens on 127.0.0.1; 0 takes a free port. The port is printed once it listens.
+    origin.py PORT [NAME] listens on 127.0.0.1; 0 takes a free port. The port is printed once it
+    listens. NAME is what it calls itself when it greets.
 """
 
 import hashlib
@@ -95,8 +98,11 @@ class Origin(http.server.BaseHTTPRequestHandler):
         if key is None or "websocket" not in self.headers.get("Upgrade", "").lower():
             self.answer("a WebSocket lives here\n")
             return
-        self.interim(101, ("Connection", "Upgrade"), ("Upgrade", "websocket"),
-                     ("Sec-WebSocket-Accept", ws.accept_key(key)))
+        fields = [("Connection", "Upgrade"), ("Upgrade", "websocket"),
+                  ("Sec-WebSocket-Accept", ws.accept_key(key))]
+        if offered := self.headers.get("Sec-WebSocket-Protocol"):
+            fields.append(("Sec-WebSocket-Protocol", offered.split(",")[0].strip()))
+        self.interim(101, *fields)
         self.close_connection = True
         ws.echo(self.rfile, self.wfile)
 
@@ -106,16 +112,24 @@ class Origin(http.server.BaseHTTPRequestHandler):
         self.rfile.read(1)
         self.close_connection = True
 
+    def client(self):
+        self.answer(f"{self.headers.get('X-Forwarded-For')}\n")
+
+    def stuck_job(self):
+        self.interim(102)
+        self.silent()
+
     def handle_any(self):
         ways = {"/upload": self.upload, "/continue": self.goes_on, "/slow-job": self.slow_job,
-                "/hints": self.hints, "/ws": self.web_socket, "/silent": self.silent}
+                "/stuck-job": self.stuck_job, "/hints": self.hints, "/ws": self.web_socket,
+                "/silent": self.silent, "/client": self.client}
         way = ways.get(self.path.split("?")[0])
         if way is not None:
             way()
             return
         for _ in self.body():
             pass
-        self.answer("Hello from the origin.\n")
+        self.answer(f"Hello from the {self.server.title}.\n")
 
     do_GET = do_HEAD = do_POST = do_PUT = handle_any
 
@@ -125,6 +139,7 @@ class Origin(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    title = "origin"
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], OSError):  # a side that hangs up is no news
@@ -133,6 +148,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 if __name__ == "__main__":
     server = Server(("127.0.0.1", int(sys.argv[1])), Origin)
+    if len(sys.argv) > 2:
+        server.title = sys.argv[2]
     print(server.server_address[1], flush=True)
     try:
         server.serve_forever()
