@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import binary, free_port
+from harness import Proxy, binary, free_port, policy_text
 from lines import PATIENCE, Lines
 from peers import connect
 from scenes import CHUNKED, EXPECT, OK, answer_with, exchange, get, post
@@ -331,3 +331,16 @@ def test_a_log_that_nobody_reads_holds_up_no_traffic(tmp_path, kind):
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_full_disk_loses_lines_and_no_request(tmp_path):
+    policy, listen = tmp_path / "full.lua", f"127.0.0.1:{free_port()}"
+    policy.write_text(policy_text("request = function() return 204 end,", listen, "127.0.0.1:1"))
+    proxy = Proxy(tmp_path / "proxy", program="/bin/sh", listen=listen,
+                  args=["-c", f"exec '{binary()}' run '{policy}' >/dev/full"])
+    for _ in range(3):
+        client = proxy.client()
+        client.send(get())
+        assert client.response().status == 204
+    assert proxy.wait_stats(lambda s: s["log_lost"] > 0)["requests"] == 3
+    proxy.stop()
