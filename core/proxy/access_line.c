@@ -8,6 +8,7 @@
 #include "proxy/access_line.h"
 
 #include "base/digits.h"
+#include "http/trace.h"
 
 #include <string.h>
 
@@ -127,6 +128,7 @@ static char *put_interims(char *to, const struct policy_result *r)
 static char *put_text(char *to, const struct policy_view *v)
 {
     const struct policy_result *r = v->result;
+    struct slice trace = trace_id(&v->request->head);
     char client[ADDR_TEXT_MAX];
 
     to = put_own(to, SLICE(" "), v->request_id);
@@ -149,6 +151,8 @@ static char *put_text(char *to, const struct policy_view *v)
     }
     to = put_decimals(to, SLICE(" connect_ms="), r->connect * 1000, 1);
     to = put_decimals(to, SLICE(" first_byte_ms="), r->first_byte * 1000, 1);
+    if (trace.len > 0)
+        to = put(put(to, SLICE(" trace=")), trace);
     if (r->error[0] != '\0')
         to = put_quoted(to, SLICE(" error=\""), slice_of_string(r->error));
     return put(to, SLICE("\n"));
@@ -196,6 +200,7 @@ static char *put_json(char *to, const struct policy_view *v)
     to = put_string(to, SLICE(",\"upgrade\":\""), r->upgrade);
     to = put_number(to, SLICE(",\"tunnel_in\":"), r->tunnel_in);
     to = put_number(to, SLICE(",\"tunnel_out\":"), r->tunnel_out);
+    to = put_member(to, SLICE(",\"trace\":\""), trace_id(h));
     to = put_string(to, SLICE(",\"error\":\""), r->error);
     return put(to, SLICE("}\n"));
 }

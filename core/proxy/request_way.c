@@ -167,6 +167,7 @@ static bool step_send_head(struct exchange *x)
         .via = slice_of_string(x->settings->via),
         .client = slice_of_string(addr_host(&x->peer, client)),
         .scheme = SLICE("http"),
+        .id = slice_of_string(x->id),
         .trusted = settings_trusts(x->settings, &x->peer),
     };
 

@@ -136,7 +136,7 @@ function headers:each() end
 ---@field body_size integer? Bytes; 0 without a body, nil when chunked.
 ---@field upgrade string[] The protocols offered.
 ---@field expects_continue boolean The client waits for leave to send its body.
----@field id string Unique; also in the access log and every log line.
+---@field id string Which request this is; also in the access log, every log line, and what the origin gets as X-Request-Id.
 ---@field upstream string? Name of the upstream; may be set in `request`.
 ---@field max_body interim.bytes? nil: no limit; may be set in `request`.
 ---@field ctx table The policy's own: what one hook puts there, later hooks of the exchange find.

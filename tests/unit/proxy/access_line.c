@@ -101,7 +101,8 @@ static struct slice printed_json(char *room, size_t size)
         "\"outcome\":\"%s\",\"elapsed\":%.6f,\"connect\":%.6f,\"first_byte\":%.6f,"
         "\"bytes_in\":%llu,\"bytes_out\":%llu,\"upstream\":\"%s\",\"address\":\"%s\","
         "\"reused\":%s,\"interims\":[%s],\"interim_count\":%zu,\"expect\":\"%s\","
-        "\"upgrade\":\"%s\",\"tunnel_in\":%llu,\"tunnel_out\":%llu,\"error\":\"%s\"}\n",
+        "\"upgrade\":\"%s\",\"tunnel_in\":%llu,\"tunnel_out\":%llu,\"trace\":\"\",\"error\":\"%s\"}"
+        "\n",
         view.request_id, addr_text(&client, address), SLICE_ARG(request.head.method),
         SLICE_ARG(request.head.target), SLICE_ARG(request.host), request.head.minor, r->status,
         r->outcome, r->elapsed, r->connect, r->first_byte, (unsigned long long)r->bytes_in,
