@@ -107,6 +107,20 @@ static void log_refusal(struct proxy *p, const struct addr *peer)
                 addr_host(peer, host), p->current->settings->limits.connections_per_address);
 }
 
+void admission_count(struct client *c)
+{
+    struct proxy *p = c->proxy;
+
+    if (admit(p, c))
+        return;
+    p->stats->refused++;
+    log_refusal(p, &c->peer);
+    if (p->refusing < REFUSALS_AT_ONCE)
+        client_refuse(c, fault_of(503, "too many connections from this address"));
+    else
+        client_reset(c);
+}
+
 void admission_accepted(struct listener *l, int fd, const struct addr *peer)
 {
     struct proxy *p = l->owner;
@@ -117,14 +131,7 @@ void admission_accepted(struct listener *l, int fd, const struct addr *peer)
         return;
     }
     make_room(p);
-    if (!admit(p, c)) {
-        p->stats->refused++;
-        log_refusal(p, peer);
-        if (p->refusing < REFUSALS_AT_ONCE)
-            client_refuse(c, fault_of(503, "too many connections from this address"));
-        else
-            client_reset(c);
-    }
+    admission_count(c);
 }
 
 void admission_review(struct proxy *p)

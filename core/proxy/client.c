@@ -91,6 +91,7 @@ static bool may_read(struct client *c)
     if (c->ended || c->conn.write_failed)
         return false;
     switch (c->step) {
+    case CLIENT_PROXY:
     case CLIENT_HEAD:
         return true;
     case CLIENT_LINGER:
@@ -105,6 +106,32 @@ static bool may_read(struct client *c)
         break;
     }
     return false;
+}
+
+/* The PROXY header of a trusted peer, or a part of one. False when more bytes are needed. */
+static bool take_proxy_header(struct client *c, struct slice *input)
+{
+    char peer[ADDR_TEXT_MAX];
+    const char *why = "";
+    size_t len = 0;
+
+    switch (proxy_header_read(*input, &len, &c->peer, &why)) {
+    case PROXY_HEADER_MORE:
+        return false;
+    case PROXY_HEADER_BAD:
+        log_warning("%s is in trusted_proxies and begins without a good PROXY header (%s); closing",
+                    addr_text(&c->peer, peer), why);
+        close_now(c);
+        return false;
+    case PROXY_HEADER_WHOLE:
+        break;
+    }
+    *input = slice_skip(*input, len);
+    c->step = CLIENT_HEAD;
+    if (!c->proxy->draining)
+        become_idle(c);
+    admission_count(c);
+    return true;
 }
 
 /* The head of a request, or a part of one. False when more bytes are needed. */
@@ -182,7 +209,9 @@ static void work(struct client *c, struct slice *input)
 
     c->input = input;
     while (more) {
-        if (c->step == CLIENT_HEAD)
+        if (c->step == CLIENT_PROXY)
+            more = take_proxy_header(c, input);
+        else if (c->step == CLIENT_HEAD)
             more = take_head(c, input);
         else if (c->step == CLIENT_BODY)
             more = take_body(c, input);
@@ -216,7 +245,7 @@ static void settle(struct client *c)
 {
     if (c->step == CLIENT_CLOSED || c->step == CLIENT_TUNNEL)
         return;
-    if (c->ended && c->step == CLIENT_HEAD) {
+    if (c->ended && (c->step == CLIENT_HEAD || c->step == CLIENT_PROXY)) {
         retire(c);
         return;
     }
@@ -351,6 +380,8 @@ static void count_timeout(struct client *c)
 {
     if (c->step == CLIENT_FLUSH)
         c->proxy->stats->timeouts_stall++;
+    else if (c->step == CLIENT_PROXY && !c->proxy->draining)
+        c->proxy->stats->timeouts_header++;
     else if (c->step == CLIENT_HEAD && !c->proxy->draining)
         c->proxy->stats->timeouts_idle++;
 }
@@ -415,6 +446,10 @@ struct client *client_open(struct proxy *p, int fd, const struct addr *peer)
     deadline_init(&c->deadline, &p->net, on_deadline, c);
     list_init(&c->node);
     become_idle(c);
+    if (p->current->settings->proxy_protocol && settings_trusts(p->current->settings, peer)) {
+        c->step = CLIENT_PROXY;
+        deadline_set(&c->deadline, settings_of(c)->timeouts.header);
+    }
     p->stats->accepted++;
     p->stats->open++;
     conn_read_on(&c->conn);
@@ -449,7 +484,7 @@ struct client *client_that_yields(const struct proxy *p)
 
 void client_retire(struct client *c)
 {
-    assert(c->step == CLIENT_HEAD && !c->head_begun);
+    assert(c->step == CLIENT_PROXY || (c->step == CLIENT_HEAD && !c->head_begun));
     /* One that was only just accepted has a request on its way. */
     if (c->fresh)
         deadline_set(&c->deadline, settings_of(c)->timeouts.linger);

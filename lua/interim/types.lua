@@ -28,6 +28,7 @@
 ---@field access_log? "text"|"json"|false The form of the access log.
 ---@field admin? interim.address|integer Where the admin listener is.
 ---@field trusted_proxies? string|string[] Peers whose X-Forwarded-* fields are kept and added to.
+---@field proxy_protocol? boolean Peers in trusted_proxies begin with a PROXY header, which says who the client is.
 ---@field via? string|false|interim.via The pseudonym in Via; false leaves the field out.
 ---@field on_error? "deny"|"default" What a failing hook means: refuse with 500, or go on as if it had returned nil.
 ---@field drain? interim.seconds How long exchanges may go on after SIGTERM.
@@ -45,6 +46,7 @@
 ---@field addresses interim.address|interim.address[]
 ---@field balance? "round_robin"|"least" Take addresses in turn, or the one with the fewest requests under way.
 ---@field timeouts? interim.upstream_timeouts Those it does not name are the general ones.
+---@field proxy_protocol? "v1"|"v2" Begin every connection with a PROXY header; each is used once.
 
 ---@class (exact) interim.via
 ---@field name? string The pseudonym.
