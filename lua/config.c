@@ -135,10 +135,25 @@ static void read_upstream_timeouts(struct schema *s, int index)
 
 static const char *const balances[] = {"round_robin", "least", NULL};
 
+static void read_proxy_version(struct schema *s, int index)
+{
+    struct slice text = {NULL, 0};
+
+    if (lua_type(s->L, index) == LUA_TSTRING)
+        text = schema_text(s, index);
+    if (slice_equals(text, SLICE("v1")))
+        last_upstream(s)->proxy_protocol = PROXY_VERSION_1;
+    else if (slice_equals(text, SLICE("v2")))
+        last_upstream(s)->proxy_protocol = PROXY_VERSION_2;
+    else
+        schema_complain(s, "must be \"v1\" or \"v2\"");
+}
+
 static const struct schema_rule upstream_rules[] = {
     {"addresses", SCHEMA_CUSTOM, 0, 0, 0, NULL, read_addresses},
     {"balance", SCHEMA_CHOICE, offsetof(struct settings_upstream, balance), 0, 0, balances, NULL},
     {"timeouts", SCHEMA_CUSTOM, 0, 0, 0, NULL, read_upstream_timeouts},
+    {"proxy_protocol", SCHEMA_CUSTOM, 0, 0, 0, NULL, read_proxy_version},
 };
 
 /* An upstream is an address, a list of them, or a table with names. */
@@ -357,6 +372,7 @@ static const struct schema_rule policy_rules[] = {
     CUSTOM("access_log", read_access_log),
     CUSTOM("admin", read_admin),
     CUSTOM("trusted_proxies", read_trusted),
+    {"proxy_protocol", SCHEMA_FLAG, offsetof(struct settings, proxy_protocol), 0, 0, NULL, NULL},
     CUSTOM("via", read_via),
     CUSTOM("on_error", read_on_error),
     {"drain", SCHEMA_SECONDS, offsetof(struct settings, drain), 0, YEAR, NULL, NULL},

@@ -126,7 +126,9 @@ static struct fault read_head(struct trial *t, struct slice head)
     struct slice bytes = arena_copy(&t->arena, slice_of(head.at, end));
     if (bytes.at == NULL)
         return fault_of(500, "no memory for a request head");
-    return request_read(&t->request, &t->arena, bytes, &limits, &disagreed);
+    fault = request_read(&t->request, &t->arena, bytes, &limits, &disagreed);
+    trace_take_request_id(&t->request.head, settings_trusts(&t->settings, &t->client), t->id);
+    return fault;
 }
 
 bool trial_begin(struct trial *t, struct slice head, struct slice client, struct fault *fault,

@@ -10,6 +10,7 @@
 #define INTERIM_LUA_TRIAL_H
 
 #include "base/buf.h"
+#include "http/trace.h"
 #include "proxy/policy.h"
 
 struct trial {
@@ -18,7 +19,7 @@ struct trial {
     struct policy *policy; /* NULL: not open */
     struct arena arena;    /* of the exchange; everything below borrows from it */
     struct buf log;        /* lines of the latest question: a level's digit, text, newline */
-    char id[20];
+    char id[TRACE_REQUEST_ID_MAX + 1];
     struct addr client;
     struct request request;
     struct response response;

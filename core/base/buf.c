@@ -4,12 +4,13 @@
  */
 #include "base/buf.h"
 
+#include "base/digits.h"
+#include "base/sys.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "base/sys.h"
 
 #define SIZE_MIN ((size_t)512)
 
@@ -82,13 +83,8 @@ bool buf_append_string(struct buf *b, const char *string)
 
 bool buf_append_number(struct buf *b, uint64_t n)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    return buf_append(b, digits + at, sizeof digits - at);
+    char digits[DIGITS_MAX];
+    return buf_append(b, digits, (size_t)(digits_put(digits, n) - digits));
 }
 
 /* The text goes through a string of its own: vsnprintf wants a byte for its NUL, which must not

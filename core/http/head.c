@@ -31,6 +31,7 @@ static const struct slice field_names[FIELD_COUNT] = {
     [FIELD_SEC_WEBSOCKET_KEY] = SLICE_INIT("Sec-WebSocket-Key"),
     [FIELD_SET_COOKIE] = SLICE_INIT("Set-Cookie"),
     [FIELD_TE] = SLICE_INIT("TE"),
+    [FIELD_TRACEPARENT] = SLICE_INIT("traceparent"),
     [FIELD_TRAILER] = SLICE_INIT("Trailer"),
     [FIELD_TRANSFER_ENCODING] = SLICE_INIT("Transfer-Encoding"),
     [FIELD_UPGRADE] = SLICE_INIT("Upgrade"),
@@ -38,6 +39,7 @@ static const struct slice field_names[FIELD_COUNT] = {
     [FIELD_X_FORWARDED_FOR] = SLICE_INIT("X-Forwarded-For"),
     [FIELD_X_FORWARDED_HOST] = SLICE_INIT("X-Forwarded-Host"),
     [FIELD_X_FORWARDED_PROTO] = SLICE_INIT("X-Forwarded-Proto"),
+    [FIELD_X_REQUEST_ID] = SLICE_INIT("X-Request-Id"),
 };
 
 /* The fields whose names have this many bytes; the rest of a row is FIELD_OTHER. */
@@ -51,7 +53,8 @@ static const unsigned char fields_of_length[LENGTH_MOST + 1][ALIKE_MOST] = {
     [7] = {FIELD_UPGRADE, FIELD_TRAILER},
     [9] = {FIELD_FORWARDED},
     [10] = {FIELD_CONNECTION, FIELD_KEEP_ALIVE, FIELD_SET_COOKIE},
-    [12] = {FIELD_MAX_FORWARDS},
+    [11] = {FIELD_TRACEPARENT},
+    [12] = {FIELD_MAX_FORWARDS, FIELD_X_REQUEST_ID},
     [13] = {FIELD_AUTHORIZATION},
     [14] = {FIELD_CONTENT_LENGTH, FIELD_HTTP2_SETTINGS},
     [15] = {FIELD_X_FORWARDED_FOR},

@@ -11,7 +11,6 @@
 #include "http/response.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -264,7 +263,7 @@ static bool add_fields(struct head *head, enum page_form form)
 }
 
 bool page_make(struct head *head, struct slice *body, struct arena *arena, enum page_form form,
-               int status, struct slice detail, uint64_t id)
+               int status, struct slice detail, struct slice id)
 {
     static struct slice (*const makers[])(struct arena *, int, struct words *) = {
         [PAGE_HTML] = make_html,
@@ -273,8 +272,7 @@ bool page_make(struct head *head, struct slice *body, struct arena *arena, enum 
     };
     const char *reason = response_reason(status);
     char title[64];
-    char id_text[17] = "";
-    struct words words = {.title = title, .detail = detail};
+    struct words words = {.title = title, .detail = detail, .id = id};
     assert(status >= 200 && status <= 599 && form < COUNT(forms));
     *head = (struct head){
         .status = status,
@@ -283,9 +281,6 @@ bool page_make(struct head *head, struct slice *body, struct arena *arena, enum 
         .arena = arena,
     };
     snprintf(title, sizeof title, "%d%s%s", status, reason[0] != '\0' ? " " : "", reason);
-    if (id != 0)
-        snprintf(id_text, sizeof id_text, "%016" PRIx64, id);
-    words.id = slice_of_string(id_text);
     if (!add_fields(head, form) || !escape(arena, form, &words.detail))
         return false;
     *body = makers[form](arena, status, &words);

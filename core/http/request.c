@@ -26,6 +26,7 @@ static bool is_protected(struct slice name)
     case FIELD_SET_COOKIE:
     case FIELD_TRANSFER_ENCODING:
     case FIELD_VIA:
+    case FIELD_X_REQUEST_ID:
         return true;
     default:
         break;

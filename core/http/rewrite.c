@@ -214,6 +214,8 @@ static void put_request_origin(struct request_writer *s)
         writer_put_field(&s->w, SLICE("X-Forwarded-Host"), r->request->host);
     if (!r->trusted || head_find(h, FIELD_X_FORWARDED_PROTO) == NULL)
         writer_put_field(&s->w, SLICE("X-Forwarded-Proto"), r->scheme);
+    if (!slice_is_empty(r->id) && head_find(h, FIELD_X_REQUEST_ID) == NULL)
+        writer_put_field(&s->w, SLICE("X-Request-Id"), r->id);
     writer_put_via(&s->w, h->minor, r->via);
 }
 

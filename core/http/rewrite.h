@@ -23,6 +23,7 @@ struct rewrite_request {
     struct slice via;                     /* pseudonym; empty: no Via */
     struct slice client;                  /* address for X-Forwarded-For; "" for a unix socket */
     struct slice scheme;                  /* "http", for X-Forwarded-Proto */
+    struct slice id;                      /* for X-Request-Id, if the head has none; or empty */
     bool trusted;                         /* the peer is a trusted proxy: append, do not replace */
 };
 

@@ -34,6 +34,7 @@ static const bool steadfast[FIELD_COUNT] = {
     [FIELD_X_FORWARDED_FOR] = true,
     [FIELD_X_FORWARDED_HOST] = true,
     [FIELD_X_FORWARDED_PROTO] = true,
+    [FIELD_X_REQUEST_ID] = true,
 };
 
 static char *put_bytes(char *to, struct slice s)

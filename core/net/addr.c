@@ -8,6 +8,8 @@
  */
 #include "net/addr.h"
 
+#include "base/digits.h"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdarg.h>
@@ -244,15 +246,19 @@ static const char *unix_text(const struct addr *a, char text[ADDR_TEXT_MAX])
 
 const char *addr_text(const struct addr *a, char text[ADDR_TEXT_MAX])
 {
-    char host[ADDR_TEXT_MAX];
+    char *end;
     if (a->to.any.sa_family == AF_UNIX)
         return unix_text(a, text);
-    addr_host(a, host);
-    /* The precision only tells the compiler that nothing is cut: no host comes near it. */
-    if (strchr(host, ':') != NULL)
-        snprintf(text, ADDR_TEXT_MAX, "[%.80s]:%u", host, addr_port(a));
-    else
-        snprintf(text, ADDR_TEXT_MAX, "%.80s:%u", host, addr_port(a));
+    addr_host(a, text);
+    end = text + strlen(text);
+    if (memchr(text, ':', (size_t)(end - text)) != NULL) {
+        memmove(text + 1, text, (size_t)(end - text));
+        text[0] = '[';
+        end[1] = ']';
+        end += 2;
+    }
+    *end++ = ':';
+    *digits_put(end, addr_port(a)) = '\0';
     return text;
 }
 

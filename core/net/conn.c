@@ -202,6 +202,15 @@ bool conn_connect(struct conn *c, struct net *net, const struct addr *to,
     return true;
 }
 
+void conn_local(const struct conn *c, struct addr *local)
+{
+    *local = (struct addr){.len = sizeof local->to};
+    if (getsockname(c->fd, &local->to.any, &local->len) == 0)
+        return;
+    *local = (struct addr){.len = sizeof local->to.ip4};
+    local->to.ip4.sin_family = AF_INET;
+}
+
 void conn_own(struct conn *c, const struct conn_events *events, void *owner)
 {
     c->events = events;

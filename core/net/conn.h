@@ -53,6 +53,9 @@ void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events
 bool conn_connect(struct conn *c, struct net *net, const struct addr *to,
                   const struct conn_events *events, void *owner);
 
+/* Our own end of it; the unspecified IPv4 address if that cannot be told. */
+void conn_local(const struct conn *c, struct addr *local);
+
 /* Hands the connection to another owner. */
 void conn_own(struct conn *c, const struct conn_events *events, void *owner);
 

@@ -1,5 +1,5 @@
 /*
- * access: formats and writes the access log.
+ * access: gathers the lines of the access log, which proxy/access_line formats, and writes them.
  *
  * Promises one line per exchange, written in one piece if it is no longer than PIPE_BUF. The last
  * station of a request.
@@ -7,12 +7,12 @@
 #include "proxy/access.h"
 
 #include "base/sys.h"
+#include "proxy/access_line.h"
 #include "proxy/pulse.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -20,13 +20,13 @@
 
 #define LINES_MAX     (1u << 20)
 #define LINES_KEPT    (LINES_MAX / 2) /* while they wait; leaves room for the longest line */
+#define LINES_SMALL   (4 * PIPE_BUF)
 #define FLUSH_AT      (PIPE_BUF - 512)
 #define FLUSH_SECONDS 0.02
-#define RETRY_SECONDS 0.1  /* while nobody takes them */
-#define ESCAPED_MAX   6    /* bytes that one byte becomes at most */
-#define LINE_REST     2048 /* the names and numbers of a line, and its addresses */
-#define BURST_WAIT    100  /* milliseconds */
-#define LAST_WAIT     500  /* likewise, at the end */
+#define RETRY_SECONDS 0.1 /* while nobody takes them */
+#define BURST_WAIT    100 /* milliseconds */
+#define LAST_WAIT     500 /* likewise, at the end */
+#define TIME_SECONDS  19  /* bytes of a time up to its seconds */
 
 /* What one write may hold without being mixed with those of other workers: whole lines. */
 static struct slice next_piece(const struct access *a)
@@ -68,7 +68,9 @@ static void write_all(struct access *a)
             lose_all(a);
         }
     }
-    buf_trim(&a->lines);
+    /* What a few lines need is kept: every line would pay for it. */
+    if (a->lines.size > LINES_SMALL)
+        buf_trim(&a->lines);
 }
 
 /* True if whoever takes the lines takes some within `wait` milliseconds. */
@@ -102,120 +104,22 @@ static void on_flush(struct deadline *d, void *owner)
         deadline_set(d, RETRY_SECONDS);
 }
 
-static void put_escaped(struct buf *out, struct slice s, bool json)
-{
-    static const char hex[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char b = (unsigned char)s.at[i];
-        char code[6] = {'\\', 'u', '0', '0', hex[b >> 4], hex[b & 15]};
-        char quoted[2] = {'\\', (char)b};
-        if (b == '"' || b == '\\')
-            buf_append(out, quoted, 2);
-        else if (b >= 0x20 && b < 0x7f)
-            buf_append(out, &s.at[i], 1);
-        else if (json)
-            buf_append(out, code, 6);
-        else
-            buf_append(out, (char[]){'\\', 'x', code[4], code[5]}, 4);
-    }
-}
-
-static void put_time(struct buf *out)
+/* Now, as "2026-11-23T07:41:07.888Z"; lives until the next call. */
+static struct slice time_of_line(struct access *a)
 {
     double now = sys_realtime();
-    time_t seconds = (time_t)now;
+    time_t second = (time_t)now;
+    unsigned ms = (unsigned)((now - (double)second) * 1000);
     struct tm tm;
-    char text[32];
 
-    gmtime_r(&seconds, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_printf(out, "%s.%03dZ", text, (int)((now - (double)seconds) * 1000));
-}
-
-static void put_codes(struct buf *out, const struct policy_result *r)
-{
-    for (size_t i = 0; i < r->interim_count && i < POLICY_INTERIM_CODES; i++)
-        buf_printf(out, "%s%d", i > 0 ? "," : "", r->interims[i]);
-}
-
-static const char *or_dash(const char *text)
-{
-    return text[0] != '\0' ? text : "-";
-}
-
-static void put_text(struct buf *out, const struct policy_view *v)
-{
-    const struct policy_result *r = v->result;
-    char client[ADDR_TEXT_MAX];
-
-    put_time(out);
-    buf_printf(out, " %s %s \"", v->request_id, or_dash(addr_text(v->client, client)));
-    put_escaped(out, v->request->head.method, false);
-    buf_append_string(out, " ");
-    put_escaped(out, v->request->head.target, false);
-    buf_printf(out, " HTTP/1.%u\" %d %s ms=%.1f in=%llu out=%llu", v->request->head.minor,
-               r->status, r->outcome, r->elapsed * 1000, (unsigned long long)r->bytes_in,
-               (unsigned long long)r->bytes_out);
-    buf_printf(out, " upstream=%s address=%s reused=%s", or_dash(r->upstream), or_dash(r->address),
-               r->reused ? "yes" : "no");
-    buf_append_string(out, " interims=");
-    put_codes(out, r);
-    if (r->interim_count == 0)
-        buf_append_string(out, "-");
-    else if (r->interim_count > POLICY_INTERIM_CODES)
-        buf_printf(out, ",...(%zu)", r->interim_count);
-    buf_printf(out, " expect=%s upgrade=", or_dash(r->expect));
-    put_escaped(out, slice_of_string(or_dash(r->upgrade)), false);
-    if (r->tunnel_in + r->tunnel_out > 0)
-        buf_printf(out, " tunnel_in=%llu tunnel_out=%llu", (unsigned long long)r->tunnel_in,
-                   (unsigned long long)r->tunnel_out);
-    buf_printf(out, " connect_ms=%.1f first_byte_ms=%.1f", r->connect * 1000, r->first_byte * 1000);
-    if (r->error[0] != '\0') {
-        buf_append_string(out, " error=\"");
-        put_escaped(out, slice_of_string(r->error), false);
-        buf_append_string(out, "\"");
+    if (second != a->second) {
+        gmtime_r(&second, &tm);
+        strftime(a->time, sizeof a->time, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
+        a->second = second;
     }
-    buf_append_string(out, "\n");
-}
-
-static void put_member(struct buf *out, const char *name, struct slice value)
-{
-    buf_printf(out, ",\"%s\":\"", name);
-    put_escaped(out, value, true);
-    buf_append_string(out, "\"");
-}
-
-static void put_json(struct buf *out, const struct policy_view *v)
-{
-    const struct policy_result *r = v->result;
-    char client[ADDR_TEXT_MAX];
-
-    buf_append_string(out, "{\"time\":\"");
-    put_time(out);
-    buf_append_string(out, "\"");
-    put_member(out, "id", slice_of_string(v->request_id));
-    put_member(out, "client", slice_of_string(addr_text(v->client, client)));
-    put_member(out, "method", v->request->head.method);
-    put_member(out, "target", v->request->head.target);
-    put_member(out, "host", v->request->host);
-    buf_printf(out, ",\"version\":\"1.%u\",\"status\":%d", v->request->head.minor, r->status);
-    put_member(out, "outcome", slice_of_string(r->outcome));
-    buf_printf(out, ",\"elapsed\":%.6f,\"connect\":%.6f,\"first_byte\":%.6f", r->elapsed,
-               r->connect, r->first_byte);
-    buf_printf(out, ",\"bytes_in\":%llu,\"bytes_out\":%llu", (unsigned long long)r->bytes_in,
-               (unsigned long long)r->bytes_out);
-    put_member(out, "upstream", slice_of_string(r->upstream));
-    put_member(out, "address", slice_of_string(r->address));
-    buf_printf(out, ",\"reused\":%s,\"interims\":[", r->reused ? "true" : "false");
-    put_codes(out, r);
-    buf_printf(out, "],\"interim_count\":%zu", r->interim_count);
-    put_member(out, "expect", slice_of_string(r->expect));
-    put_member(out, "upgrade", slice_of_string(r->upgrade));
-    buf_printf(out, ",\"tunnel_in\":%llu,\"tunnel_out\":%llu", (unsigned long long)r->tunnel_in,
-               (unsigned long long)r->tunnel_out);
-    put_member(out, "error", slice_of_string(r->error));
-    buf_append_string(out, "}\n");
+    for (size_t i = 3; i > 0; i--, ms /= 10)
+        a->time[TIME_SECONDS + i] = (char)('0' + ms % 10);
+    return slice_of_string(a->time);
 }
 
 void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
@@ -226,6 +130,7 @@ void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
     a->fd = fd;
     a->is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
     a->blocked = a->stalled = false;
+    a->second = -1;
     a->stats = stats;
     buf_init(&a->lines, LINES_MAX);
     deadline_init(&a->flush, net, on_flush, a);
@@ -240,25 +145,14 @@ void access_free(struct access *a)
     buf_free(&a->lines);
 }
 
-/* No line is longer: what came from outside may be escaped, everything else is short. */
-static size_t longest(const struct policy_view *v)
-{
-    const struct policy_result *r = v->result;
-    size_t foreign = v->request->head.method.len + v->request->head.target.len +
-                     v->request->host.len + strlen(r->upgrade) + strlen(r->error);
-
-    return foreign * ESCAPED_MAX + LINE_REST;
-}
-
 /* A line is there whole or not at all: room for it is made before it is written. */
 static bool put_line(struct access *a, enum log_form form, const struct policy_view *view)
 {
-    if (!make_room(a) || buf_room(&a->lines, longest(view)) == NULL)
+    char *room = make_room(a) ? buf_room(&a->lines, access_line_most(view)) : NULL;
+
+    if (room == NULL)
         return false;
-    if (form == LOG_FORM_JSON)
-        put_json(&a->lines, view);
-    else
-        put_text(&a->lines, view);
+    buf_commit(&a->lines, access_line_put(room, form, time_of_line(a), view));
     return true;
 }
 

@@ -4,9 +4,7 @@
  * Lines are gathered and written together, at the latest a moment after they were made. While
  * nobody takes them they wait, up to a limit; beyond it the worker goes no faster than a reader
  * that is slow, and without one that stands still: new lines are lost then, whole, and counted.
- * This needs an `fd` that does not block, or a socket. Bytes that are not printable ASCII are
- * escaped, so that every line parses back whatever a client sent. Fields are documented in
- * README.md.
+ * This needs an `fd` that does not block, or a socket.
  */
 #ifndef INTERIM_PROXY_ACCESS_H
 #define INTERIM_PROXY_ACCESS_H
@@ -23,6 +21,8 @@ struct access {
     struct buf lines;
     struct deadline flush;
     struct stats *stats;
+    int64_t second; /* of `time` */
+    char time[32];  /* of the latest line */
 };
 
 void access_init(struct access *a, struct net *net, int fd, struct stats *stats);

@@ -107,6 +107,21 @@ static void log_refusal(struct proxy *p, const struct addr *peer)
                 addr_host(peer, host), p->current->settings->limits.connections_per_address);
 }
 
+void admission_count(struct client *c)
+{
+    struct proxy *p = c->proxy;
+    struct addr peer = addr_of_peer(&c->peer);
+
+    if (admit(p, c, &peer))
+        return;
+    p->stats->refused++;
+    log_refusal(p, &peer);
+    if (p->refusing < REFUSALS_AT_ONCE)
+        client_refuse(c, fault_of(503, "too many connections from this address"));
+    else
+        client_reset(c);
+}
+
 void admission_accepted(struct listener *l, int fd, const struct addr *peer)
 {
     struct proxy *p = l->owner;
@@ -117,14 +132,7 @@ void admission_accepted(struct listener *l, int fd, const struct addr *peer)
         return;
     }
     make_room(p);
-    if (!admit(p, c, peer)) {
-        p->stats->refused++;
-        log_refusal(p, peer);
-        if (p->refusing < REFUSALS_AT_ONCE)
-            client_refuse(c, fault_of(503, "too many connections from this address"));
-        else
-            client_reset(c);
-    }
+    admission_count(c);
 }
 
 void admission_review(struct proxy *p)

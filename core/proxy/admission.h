@@ -11,12 +11,16 @@
 
 #include "net/listener.h"
 
+struct client;
 struct proxy;
 
 /* For a listener whose owner is a struct proxy: see there. */
 bool admission_room(struct listener *l);
 void admission_paused(struct listener *l, int error);
 void admission_accepted(struct listener *l, int fd, const struct addr *peer);
+
+/* Counts a client at its address, once that is known; one too many there is answered 503. */
+void admission_count(struct client *c);
 
 /* A client has left or become idle, or the limits have changed: there may be room again. */
 void admission_review(struct proxy *p);

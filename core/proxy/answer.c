@@ -81,7 +81,7 @@ static void send_page(struct exchange *x, int status, struct slice detail)
     struct slice body;
 
     arena_init(&arena, ANSWER_ARENA_MAX);
-    if (page_make(&head, &body, &arena, form, status, detail, x->view.id))
+    if (page_make(&head, &body, &arena, form, status, detail, slice_of_string(x->id)))
         send_answer(x, &head, body);
     else
         exchange_cut(x, "no memory for an answer");
@@ -108,7 +108,8 @@ static bool make_answer(struct exchange *x, struct head *head, struct slice *bod
         head->status = v->status;
         head->reason = slice_of_string(response_reason(v->status));
         *body = v->body;
-    } else if (!page_make(head, body, head->arena, form, v->status, SLICE(""), x->view.id)) {
+    } else if (!page_make(head, body, head->arena, form, v->status, SLICE(""),
+                          slice_of_string(x->id))) {
         return false;
     }
     return add_fields(head, v);

@@ -92,6 +92,7 @@ static bool may_read(struct client *c)
     if (c->ended || c->conn.write_failed)
         return false;
     switch (c->step) {
+    case CLIENT_PROXY:
     case CLIENT_HEAD:
         return true;
     case CLIENT_LINGER:
@@ -106,6 +107,34 @@ static bool may_read(struct client *c)
         break;
     }
     return false;
+}
+
+/* The PROXY header of a trusted peer, or a part of one. False when more bytes are needed. */
+static bool take_proxy_header(struct client *c, struct slice *input)
+{
+    struct addr peer = addr_of_peer(&c->peer);
+    char text[ADDR_TEXT_MAX];
+    const char *why = "";
+    size_t len = 0;
+
+    switch (proxy_header_read(*input, &len, &peer, &why)) {
+    case PROXY_HEADER_MORE:
+        return false;
+    case PROXY_HEADER_BAD:
+        log_warning("%s is in trusted_proxies and begins without a good PROXY header (%s); closing",
+                    addr_text(&peer, text), why);
+        close_now(c);
+        return false;
+    case PROXY_HEADER_WHOLE:
+        break;
+    }
+    *input = slice_skip(*input, len);
+    c->peer = addr_peer(&peer);
+    c->step = CLIENT_HEAD;
+    if (!c->proxy->draining)
+        become_idle(c);
+    admission_count(c);
+    return true;
 }
 
 /* The head of a request, or a part of one. False when more bytes are needed. */
@@ -188,7 +217,9 @@ static void work(struct client *c, struct slice *input)
 
     c->input = input;
     while (more) {
-        if (c->step == CLIENT_HEAD)
+        if (c->step == CLIENT_PROXY)
+            more = take_proxy_header(c, input);
+        else if (c->step == CLIENT_HEAD)
             more = take_head(c, input);
         else if (c->step == CLIENT_BODY)
             more = take_body(c, input);
@@ -225,7 +256,7 @@ static void settle(struct client *c)
 {
     if (c->step == CLIENT_CLOSED || c->step == CLIENT_TUNNEL)
         return;
-    if (c->ended && c->step == CLIENT_HEAD) {
+    if (c->ended && (c->step == CLIENT_HEAD || c->step == CLIENT_PROXY)) {
         retire(c);
         return;
     }
@@ -386,6 +417,8 @@ static void count_timeout(struct client *c)
 {
     if (c->step == CLIENT_FLUSH)
         c->proxy->stats->timeouts_stall++;
+    else if (c->step == CLIENT_PROXY && !c->proxy->draining)
+        c->proxy->stats->timeouts_header++;
     else if (c->step == CLIENT_HEAD && !c->proxy->draining)
         c->proxy->stats->timeouts_idle++;
 }
@@ -451,6 +484,10 @@ struct client *client_open(struct proxy *p, int fd, const struct addr *peer)
     deadline_init(&c->deadline, &p->net, on_deadline, c);
     list_init(&c->node);
     become_idle(c);
+    if (p->current->settings->proxy_protocol && settings_trusts(p->current->settings, peer)) {
+        c->step = CLIENT_PROXY;
+        deadline_set(&c->deadline, settings_of(c)->timeouts.header);
+    }
     p->stats->accepted++;
     p->stats->open++;
     conn_read_on(&c->conn);
@@ -472,13 +509,21 @@ void client_reset(struct client *c)
     close_now(c);
 }
 
+/* For how long nothing has come from an idle client. */
+static double silence_of(const struct client *c)
+{
+    const struct timeouts *t = &settings_of(c)->timeouts;
+    double whole = c->step == CLIENT_PROXY ? t->header : t->idle;
+
+    return whole - (c->deadline.due - c->proxy->net.now);
+}
+
 struct client *client_that_yields(const struct proxy *p)
 {
     for (struct list *n = p->idle.next; n != &p->idle; n = n->next) {
         struct client *c = LIST_OWNER(n, struct client, node);
         bool busy = conn_has_news(&c->conn); /* a request came in this same turn of the loop */
-        double idle = settings_of(c)->timeouts.idle - (c->deadline.due - p->net.now);
-        if (!busy && (!c->fresh || idle > FRESH_SECONDS))
+        if (!busy && (!c->fresh || silence_of(c) > FRESH_SECONDS))
             return c;
     }
     return NULL;
@@ -486,7 +531,7 @@ struct client *client_that_yields(const struct proxy *p)
 
 void client_retire(struct client *c)
 {
-    assert(c->step == CLIENT_HEAD && !c->head_begun);
+    assert(c->step == CLIENT_PROXY || (c->step == CLIENT_HEAD && !c->head_begun));
     /* One that was only just accepted has a request on its way. */
     if (c->fresh)
         deadline_set(&c->deadline, settings_of(c)->timeouts.linger);

@@ -17,6 +17,7 @@ struct exchange;
 struct proxy;
 
 enum client_step {
+    CLIENT_PROXY,  /* a PROXY header is to come, before all else */
     CLIENT_HEAD,   /* between requests, or reading a head */
     CLIENT_BODY,   /* a request body is to come */
     CLIENT_WAIT,   /* the request is read whole, the answer is not over */
@@ -40,7 +41,7 @@ struct client {
     struct doom doom;
     struct list node; /* in proxy.clients or proxy.idle */
     struct proxy *proxy;
-    struct peer peer;
+    struct peer peer;          /* or whom its PROXY header names */
     struct exchange *exchange; /* NULL between requests */
     struct buf in;             /* read and not yet used */
     struct slice *input;       /* what is being worked on; NULL outside */

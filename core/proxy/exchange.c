@@ -267,6 +267,8 @@ void exchange_begin(struct exchange *x, struct slice head)
         fault = request_read(&x->request, &x->arena, bytes, &limits, &disagreed);
     if (disagreed)
         x->proxy->stats->disagreements++;
+    if (head_find(&x->request.head, FIELD_X_REQUEST_ID) != NULL)
+        trace_take_request_id(&x->request.head, settings_trusts(x->settings, &x->peer), x->id);
     if (fault_is(fault)) {
         /* Whatever else it is, it asks for no body. */
         x->request.is_head = slice_starts(head, SLICE("HEAD "));

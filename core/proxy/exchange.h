@@ -12,6 +12,7 @@
 #ifndef INTERIM_PROXY_EXCHANGE_H
 #define INTERIM_PROXY_EXCHANGE_H
 
+#include "http/trace.h"
 #include "net/tunnel.h"
 #include "proxy/client.h"
 #include "proxy/local.h"
@@ -79,7 +80,7 @@ struct exchange {
     struct policy_trouble trouble;
     struct policy_result result;
     int codes[POLICY_INTERIM_CODES];
-    char id[20];
+    char id[TRACE_REQUEST_ID_MAX + 1];
 
     struct deadline origin_clock; /* see origin_wait */
     struct deadline ceiling;      /* `exchange` */

@@ -48,9 +48,12 @@ struct generation *generation_new(struct net *net, const struct settings *settin
     g->arg = arg;
     for (size_t i = 0; i < settings->upstream_count; i++) {
         const struct settings_upstream *u = &settings->upstreams[i];
+        /* A connection that began with a PROXY header is one client's. */
+        size_t max_idle =
+            u->proxy_protocol == PROXY_VERSION_NONE ? settings->limits.upstream_idle : 0;
         if (!upstream_init(&g->upstreams[i], net, &settings->addresses[u->first], u->count,
-                           u->balance == BALANCE_LEAST, settings->limits.upstream_idle,
-                           u->timeouts.upstream_idle, &stats->upstream_open)) {
+                           u->balance == BALANCE_LEAST, max_idle, u->timeouts.upstream_idle,
+                           &stats->upstream_open)) {
             close_upstreams(g);
             sys_free(g);
             return NULL;

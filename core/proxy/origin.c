@@ -343,6 +343,11 @@ bool origin_is_blocked(struct origin *o)
     return o->uplink != NULL && conn_is_blocked(&o->uplink->conn);
 }
 
+void origin_preface(struct origin *o, struct slice bytes)
+{
+    conn_put_copy(&o->uplink->conn, bytes);
+}
+
 bool origin_head(struct origin *o, const struct rewrite_request *r)
 {
     struct conn *c = &o->uplink->conn;

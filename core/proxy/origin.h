@@ -56,6 +56,9 @@ bool origin_is_ready(const struct origin *o);
 /* Everything sent so far was taken. */
 bool origin_is_blocked(struct origin *o);
 
+/* What stands before the first request on a new connection. Copied. */
+void origin_preface(struct origin *o, struct slice bytes);
+
 /* The request, in this order. origin_head returns false when the head cannot be written. */
 bool origin_head(struct origin *o, const struct rewrite_request *r);
 void origin_body(struct origin *o, const struct slice *data, size_t count);

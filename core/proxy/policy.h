@@ -70,7 +70,7 @@ struct policy_result {
 /* What an engine may see of an exchange, and change where a comment says so. */
 struct policy_view {
     uint64_t id;            /* unique in this worker, never used again */
-    const char *request_id; /* the id as text, as in the access log */
+    const char *request_id; /* as in the access log; a trusted peer may have given it */
     struct arena *arena;    /* for whatever a verdict or an edit needs; dies with the exchange */
     const struct settings *settings;
     struct request *request; /* HOOK_REQUEST may edit head, path, query */

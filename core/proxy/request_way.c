@@ -156,6 +156,20 @@ static void start_clocks(struct exchange *x)
         deadline_set(&x->silence, x->timeouts->continue_);
 }
 
+/* Whose connection this is, to an origin that wants to know: before everything else. */
+static void say_who(struct exchange *x)
+{
+    enum proxy_version version = x->settings->upstreams[x->view.upstream].proxy_protocol;
+    char header[PROXY_HEADER_WRITTEN_MAX];
+    struct addr local;
+
+    if (version == PROXY_VERSION_NONE)
+        return;
+    conn_local(&x->client->conn, &local);
+    origin_preface(&x->origin,
+                   slice_of(header, proxy_header_write(header, version, &x->peer, &local)));
+}
+
 static bool step_send_head(struct exchange *x)
 {
     char client[ADDR_TEXT_MAX];
@@ -167,9 +181,11 @@ static bool step_send_head(struct exchange *x)
         .via = slice_of_string(x->settings->via),
         .client = slice_of_string(addr_host(&x->peer, client)),
         .scheme = SLICE("http"),
+        .id = slice_of_string(x->id),
         .trusted = settings_trusts(x->settings, &x->peer),
     };
 
+    say_who(x);
     if (!origin_head(&x->origin, &r)) {
         x->close = true;
         exchange_answer_status(x, 400, "the head for the origin cannot be written");

@@ -110,6 +110,7 @@ int settings_add_upstream(struct settings *s, struct slice name, char *why, size
     u->count = 0;
     u->balance = BALANCE_ROUND_ROBIN;
     u->timeouts = s->timeouts;
+    u->proxy_protocol = PROXY_VERSION_NONE;
     return (int)s->upstream_count++;
 }
 
@@ -177,6 +178,12 @@ bool settings_check(const struct settings *s, char *why, size_t why_size)
                      s->upstreams[i].name, s->upstreams[i].name);
             return false;
         }
+    }
+    if (s->proxy_protocol && s->trusted_count == 0) {
+        snprintf(why, why_size,
+                 "proxy_protocol: nobody may speak it; name the proxies in front of this one in "
+                 "trusted_proxies");
+        return false;
     }
     if (s->admin.len > 0 && listens_on(s, &s->admin)) {
         char address[ADDR_TEXT_MAX];

@@ -11,6 +11,7 @@
 #define INTERIM_PROXY_SETTINGS_H
 
 #include "net/addr.h"
+#include "net/proxy_header.h"
 
 #define SETTINGS_LISTENERS 32
 #define SETTINGS_UPSTREAMS 64
@@ -62,7 +63,8 @@ struct settings_upstream {
     size_t first;                 /* in settings.addresses */
     size_t count;
     enum balance balance;
-    struct timeouts timeouts; /* the general ones, save those given for this upstream */
+    struct timeouts timeouts;          /* the general ones, save those given for this upstream */
+    enum proxy_version proxy_protocol; /* said to it on every connection, which then is used once */
 };
 
 enum statuses { STATUSES_DEFAULT, STATUSES_STANDARD, STATUSES_CLOUDFLARE };
@@ -84,6 +86,7 @@ struct settings {
     struct addr admin; /* len 0: none */
     struct addr_net trusted[SETTINGS_NETWORKS];
     size_t trusted_count;
+    bool proxy_protocol;         /* trusted peers begin their connections with a PROXY header */
     char via[SETTINGS_NAME_MAX]; /* "": no Via at all */
     bool via_responses;
     bool on_error_default; /* a failing hook: true fails open */

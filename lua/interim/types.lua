@@ -28,6 +28,7 @@
 ---@field access_log? "text"|"json"|false The form of the access log.
 ---@field admin? interim.address|integer Where the admin listener is.
 ---@field trusted_proxies? string|string[] Peers whose X-Forwarded-* fields are kept and added to.
+---@field proxy_protocol? boolean Peers in trusted_proxies begin with a PROXY header, which says who the client is.
 ---@field via? string|false|interim.via The pseudonym in Via; false leaves the field out.
 ---@field on_error? "deny"|"default" What a failing hook means: refuse with 500, or go on as if it had returned nil.
 ---@field drain? interim.seconds How long exchanges may go on after SIGTERM.
@@ -45,6 +46,7 @@
 ---@field addresses interim.address|interim.address[]
 ---@field balance? "round_robin"|"least" Take addresses in turn, or the one with the fewest requests under way.
 ---@field timeouts? interim.upstream_timeouts Those it does not name are the general ones.
+---@field proxy_protocol? "v1"|"v2" Begin every connection with a PROXY header; each is used once.
 
 ---@class (exact) interim.via
 ---@field name? string The pseudonym.
@@ -136,7 +138,7 @@ function headers:each() end
 ---@field body_size integer? Bytes; 0 without a body, nil when chunked.
 ---@field upgrade string[] The protocols offered.
 ---@field expects_continue boolean The client waits for leave to send its body.
----@field id string Unique; also in the access log and every log line.
+---@field id string Which request this is; also in the access log, every log line, and what the origin gets as X-Request-Id.
 ---@field upstream string? Name of the upstream; may be set in `request`.
 ---@field max_body interim.bytes? nil: no limit; may be set in `request`.
 ---@field ctx table The policy's own: what one hook puts there, later hooks of the exchange find.

@@ -20,7 +20,7 @@ FIELD, MARK = b"X-Bench: on", b"x-hook: on"  # what a hook reads, and what the o
 INTERIM = """
 return {{
   listen = "127.0.0.1:{port}", upstream = "127.0.0.1:{origin}",
-  workers = {workers}, access_log = false,
+  workers = {workers}, access_log = {log},
   timeouts = {{ idle = "1h", upstream_idle = "1h" }},
   limits = {{ {limits} }},
   {hook}
@@ -132,8 +132,9 @@ class Proxy:
         self.name = name
         self.log = log
         with open(log, "wb") as file:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=file)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=file,
+                stdout=subprocess.PIPE if port is None else subprocess.DEVNULL)
         if port is None:  # it takes one, and prints it
             port = int(self.process.stdout.readline())
         self.port = port
@@ -178,7 +179,8 @@ class Proxy:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
 class Garden:
@@ -223,6 +225,7 @@ class Garden:
         policy.write_text(INTERIM.format(
             port=port, origin=self.origin, limits=self.limits_known(label, at),
             workers=2 if "workers" in variant else 1,
+            log=f'"{variant}"' if variant in ("text", "json") else "false",
             hook=INTERIM_HOOK if "hook" in variant else ""))
         return [self.interims[label], "run", str(policy), "--log-level", "error"], port
 

@@ -4,7 +4,7 @@ import collections
 import json
 import re
 
-from works import ALL, CALLS, FIELDS, GOALS, IDLE, PROFILED, WORKS, measured, median
+from works import ALL, CALLS, FIELDS, GOALS, IDLE, LOGGED, PROFILED, WORKS, measured, median
 
 GREEN, RED, RESET = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 
@@ -53,7 +53,7 @@ def of_cpu(run):
 
 def matrix(run, title, columns):
     """A proxy a line, a figure a column: (heading, kind, work). Those without a figure fall out."""
-    names = run.names(ALL)
+    names = run.names((*ALL, *LOGGED))
     columns = [column for column in columns
                if any((*column[1:], name) in run.figures for name in names)]
     rows = []

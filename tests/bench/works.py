@@ -11,6 +11,7 @@ GIB, MIB = 1 << 30, 1 << 20
 OURS, HOOKED = "interim", "interim+hook"
 RELAYS = ("relay", "relay+splice")
 WORKERS = "interim+workers"  # two of them
+LOGGED = ("interim+text", "interim+json")  # with an access log, to /dev/null
 PLAIN = (OURS, *RELAYS, "nginx", "haproxy")
 UNSPLICED = (OURS, "relay", "nginx", "haproxy")
 PEERS = (OURS, HOOKED, "relay", "nginx", "nginx+hook", "haproxy", "haproxy+hook")
@@ -51,6 +52,8 @@ WORKS = [
     bulk("tunnel-up", "WebSocket tunnel, up", "drain"),
     Work("echo", "64 bytes and back on 200 tunnels", "echo", PLAIN, {"connections": 200}),
     Work("workers", "small GET, one worker and two", "get", (OURS, WORKERS)),
+    Work("log", "small GET, without an access log, with one as text, as JSON", "get",
+         (OURS, *LOGGED)),
 ]
 BY_NAME = {work.name: work for work in WORKS}
 FIELDS = [Work(f"{count} fields", f"small GET with {count} fields", "get", UNSPLICED,
@@ -58,7 +61,7 @@ FIELDS = [Work(f"{count} fields", f"small GET with {count} fields", "get", UNSPL
 IDLE = [Work(f"beside {what} idle", f"small GET beside {what} idle connections", "get", (OURS,))
         for what in ("10", "many")]
 CALLS = [BY_NAME[name] for name in ("get", "early", "expect", "download", "tunnel-down")]
-PROFILED = [BY_NAME[name] for name in ("get", "early", "expect")]
+PROFILED = [BY_NAME[name] for name in ("get", "early", "expect", "log")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +114,8 @@ GOALS = [
     value("epoll_ctl, small GET", "epoll_ctl", "get", 0),
     value("malloc, small GET", "mallocs", "get", 0),
     ratio("two workers", "workers", 1.05, OURS, ours=WORKERS),
+    *(ratio(f"access log, {name.partition('+')[2]}", "log", 1.05, OURS, ours=name)
+      for name in LOGGED),
     Goal("small GET beside thousands of idle connections: of beside 10",
          ("cpu", "beside many idle", OURS), (("cpu", "beside 10 idle", OURS),),
          "ratio", 1.05, " ×"),

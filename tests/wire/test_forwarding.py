@@ -40,6 +40,7 @@ def test_c1_of_te_only_trailers_pass(client, origin, te, passed):
 @pytest.mark.parametrize("name", [
     "Host", "Content-Length", "Transfer-Encoding", "Authorization", "Cookie", "X-Forwarded-For",
     "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via", "Expect", "host", "CONTENT-LENGTH",
+    "X-Request-Id",
 ])
 def test_c1_what_frames_routes_or_authenticates_cannot_be_nominated(client, origin, name):
     head = f"GET / HTTP/1.1\r\nHost: a\r\nConnection: close, {name}\r\n\r\n"
@@ -98,6 +99,97 @@ def test_c2_what_a_trusted_proxy_says_of_it_is_kept(start, origin):
     assert ", ".join(request.all("x-forwarded-for")) == "1.2.3.4, 127.0.0.1"
     assert request.all("x-forwarded-proto")[0].startswith("https")
     assert request.all("x-forwarded-host")[0].startswith("evil")
+
+
+OWN_ID = re.compile(r"[0-9a-f]{16}\Z")
+
+
+def test_c2_every_request_has_an_id_that_origin_and_access_log_know(proxy, client, origin):
+    client.send(*[b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"] * 3)
+    wire, ids = origin.accept(), []
+    for _ in range(3):
+        ids.append(wire.request().get("x-request-id"))
+        wire.send(OK)
+        client.response()
+    assert all(OWN_ID.match(one) for one in ids) and len(set(ids)) == 3
+    assert [line["id"] for line in proxy.exchanges(3)] == ids
+
+
+def test_c2_a_stranger_cannot_say_which_request_it_is(start, origin):
+    proxy = start('request = function(req) if req.headers["x-request-id"] then return 500 end end,')
+    request, answer = exchange(proxy.client(), origin, ["X-Request-Id: mine", "x-request-id: b",
+                                                        "X_Request_Id: c"])
+    assert answer.status == 200  # no hook saw it either
+    assert OWN_ID.match(request.get("x-request-id")) and "x_request_id" not in request.names()
+    assert proxy.exchange()["id"] == request.get("x-request-id")
+
+
+TRUSTING = 'trusted_proxies = { "127.0.0.0/8" },'
+SHOWING = TRUSTING + """
+  request = function(req)
+    if req.path == "/here" then return { status = 403, body = req.id } end
+    if req.path == "/page" then return 403 end
+    if req.path == "/own" then req.headers["x-request-id"] = "own-" .. req.id end
+  end,"""
+
+
+@pytest.mark.parametrize("given", ["a", "0" * 64, "8f14e45f-ceea-467f-a8d6-5b1d9c3f4a10",
+                                   "Root=1-67891233-abcdef012345678912345678", "aB.9_~+/=:@"])
+def test_c2_the_id_of_a_trusted_proxy_is_kept(start, origin, given):
+    proxy = start(SHOWING)
+    request, _ = exchange(proxy.client(), origin, [f"X-Request-ID: {given}"])
+    assert request.get("x-request-id") == given
+    assert proxy.exchange()["id"] == given
+
+
+@pytest.mark.parametrize("given", [
+    "", "0" * 65, "a b", "a,b", 'a"b', "a\\b", "a<b>", "a\xe9", "a\tb", "a;b", "a\r\nX-Request-Id: b",
+])
+def test_c2_but_not_one_that_could_be_misread(start, origin, given):
+    proxy = start(SHOWING)
+    request, _ = exchange(proxy.client(), origin, [f"X-Request-Id: {given}"])
+    assert OWN_ID.match(request.get("x-request-id"))
+    assert proxy.exchange()["id"] == request.get("x-request-id")
+
+
+def test_c2_hooks_and_pages_show_the_same_id(start, origin):
+    proxy = start(SHOWING)
+    client = proxy.client()
+    for target in ("/here", "/page"):
+        client.send(f"GET {target} HTTP/1.1\r\nHost: a\r\nX-Request-Id: given-1\r\n\r\n")
+        assert b"given-1" in client.response().body
+
+
+def test_c2_a_policy_may_give_the_origin_another_id(start, origin):
+    proxy = start(SHOWING)
+    request, _ = exchange(proxy.client(), origin, ["X-Request-Id: given"], target="/own")
+    assert request.get("x-request-id") == "own-given"
+    assert proxy.exchange()["id"] == "given"
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize("parent,logged", [
+    (f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
+    (f"01-{TRACE}-00f067aa0ba902b7-01-later", TRACE),
+    (f"00-{TRACE}-00f067aa0ba902b7-01-later", ""),
+    (f"ff-{TRACE}-00f067aa0ba902b7-01", ""),
+    (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", ""),
+    (f"00-{'0' * 32}-00f067aa0ba902b7-01", ""),
+    (f"00-{TRACE}-{'0' * 16}-01", ""),
+    (f"00-{TRACE}", ""),
+    ('"\x07\xff'.replace("\x07", "\t"), ""),
+])
+def test_c2_traceparent_passes_as_it_is_and_is_logged_if_well_formed(start, origin, parent, logged):
+    for form in ("json", "text"):
+        proxy = start(f'access_log = "{form}",')
+        request, _ = exchange(proxy.client(), origin, [f"traceparent: {parent}"])
+        assert request.get("traceparent") == parent
+        line = proxy.access.wait(r"\S", proxy.access_began).string
+        assert (f'"trace":"{logged}"' if form == "json" else f" trace={logged}") in line or \
+            (form == "text" and not logged and "trace=" not in line)
+        origin.hang_up()
 
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "x_forwarded-for", "Content_Length",

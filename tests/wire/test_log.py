@@ -1,8 +1,10 @@
 """The access log: one line for each exchange, text or JSON, that parses back whatever a client
 sent; and the lines on stderr that say what was tried."""
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -224,6 +226,78 @@ def test_whatever_a_client_sends_a_line_parses_back(start, origin, form, message
         assert LINE.match(line), line
     else:
         assert json.loads(line)["status"] in (400, 403)
+
+
+def parsed(line, form):
+    """The request line and host of a line, as they came; its other fields as they stand."""
+    assert all(" " <= c <= "~" for c in line), line
+    if form == "json":
+        return json.loads(line)
+    found = LINE.match(line)
+    assert found, line
+    plain = {name: re.sub(r"\\x([0-9a-f]{2})|\\(.)", lambda m: chr(int(m[1], 16)) if m[1] else m[2],
+                          found[name]) for name in ("method", "target", "client")}
+    return {**found.groupdict(), **plain}
+
+
+TCHAR = "!#$%&'*+-.^_`|~09azAZ"
+TARGETS = "".join(map(chr, range(0x21, 0x7f)))
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_every_field_of_a_request_that_passes_reads_back_as_it_was_sent(start, form):
+    proxy = start(f'access_log = "{form}", request = function() return 204 end,')
+    dice = random.Random(9)
+    client, sent = proxy.client(), []
+    for _ in range(200):
+        method = "".join(dice.choices(TCHAR, k=dice.randrange(1, 33)))
+        target = "/" + "".join(dice.choices(TARGETS.replace("#", ""), k=dice.randrange(200)))
+        sent.append((method, target))
+        client.send(get(method=method, target=target))
+        assert client.response().status == 204, sent[-1]
+    proxy.exchanges_in_all(proxy.stats()["requests"])
+    lines = [parsed(line, form) for line in proxy.access.since(proxy.access_began)]
+    assert [(line["method"], line["target"]) for line in lines] == sent
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_byte_anywhere_in_a_head_makes_a_line_that_does_not_parse(start, form):
+    proxy = start(f'access_log = "{form}", request = function() return 204 end,')
+    dice = random.Random(7)
+    places = (b"GE%bT / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n",
+              b"GET / HTTP/1.%b1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a%b\r\n\r\n",
+              b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x%b\r\n\r\n")
+    messages = [place % bytes([byte]) for place in places for byte in range(256)]
+    messages += [place % dice.randbytes(dice.randrange(2, 40)) for place in places * 40]
+    for message in messages:
+        with contextlib.closing(connect(proxy.address)) as client:
+            client.send(message)
+            client.half_close()  # some ask for more
+            client.sock.recv(65536)
+    proxy.wait_stats(lambda s: not s["open"])
+    lines = [parsed(line, form) for line in proxy.access.since(proxy.access_began)]
+    statuses = {int(line["status"]) for line in lines}
+    assert len(lines) > 1000 and statuses <= {0, 204, 400, 405, 414, 501, 505}, statuses
+    proxy.exchanges_in_all(proxy.stats()["requests"])
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_names_from_elsewhere_cannot_forge_a_field_either(start, shared_path, form):
+    name = 'a b\n"\\\\ \x7fc'
+    there = shared_path / "s"
+    proxy = start(f"""access_log = "{form}", upstreams = {{ ["a b\\n\\" x=y"] = "unix:/no such/\\n" }},
+                   request = function(req) req.upstream = "a b\\n\\" x=y" end,""",
+                  listen=f"unix:{there}")
+    sock = socket.socket(socket.AF_UNIX)
+    with sock:
+        sock.bind(str(shared_path / name))
+        sock.connect(str(there))
+        sock.sendall(get("Connection: close"))
+        assert sock.recv(100).startswith(b"HTTP/1.1 50")
+    line = parsed(proxy.access.wait(r"\S", proxy.access_began).string, form)
+    assert line["client"] == f"unix:{shared_path}/{name}"
+    if form == "json":
+        assert (line["upstream"], line["address"]) == ('a b\n" x=y', "unix:/no such/\n")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -62,10 +62,11 @@ static void several_accept_fields_are_one_list(void **test)
 }
 
 static struct slice make(struct head *head, enum page_form form, int status, const char *detail,
-                         uint64_t id)
+                         const char *id)
 {
     struct slice body;
-    assert_true(page_make(head, &body, &message_arena, form, status, slice_of_string(detail), id));
+    assert_true(page_make(head, &body, &message_arena, form, status, slice_of_string(detail),
+                          slice_of_string(id)));
     return body;
 }
 
@@ -82,7 +83,7 @@ static void a_page_tells_its_type_and_is_never_stored(void **test)
     (void)test;
     for (size_t i = 0; i < 3; i++) {
         struct head h;
-        make(&h, cases[i].form, 504, "", 0);
+        make(&h, cases[i].form, 504, "", "");
         assert_int_equal(h.status, 504);
         assert_int_equal(h.count, 2);
         assert_slice(h.reason, "Gateway Timeout");
@@ -95,23 +96,23 @@ static void text_is_one_or_two_lines(void **test)
 {
     struct head h;
     (void)test;
-    assert_slice(make(&h, PAGE_TEXT, 504, "", 0),
+    assert_slice(make(&h, PAGE_TEXT, 504, "", ""),
                  "504 Gateway Timeout: The origin did not answer in time.\n");
-    assert_slice(make(&h, PAGE_TEXT, 504, "a & \x1b[b\n", 0x2a),
+    assert_slice(make(&h, PAGE_TEXT, 504, "a & \x1b[b\n", "000000000000002a"),
                  "504 Gateway Timeout: The origin did not answer in time. a & ?[b?\n"
                  "Request 000000000000002a\n");
-    assert_slice(make(&h, PAGE_TEXT, 599, "", 0), "599: The request could not be served.\n");
+    assert_slice(make(&h, PAGE_TEXT, 599, "", ""), "599: The request could not be served.\n");
 }
 
 static void json_is_json_whatever_the_detail(void **test)
 {
     struct head h;
     (void)test;
-    assert_slice(make(&h, PAGE_JSON, 504, "", 0x2a),
+    assert_slice(make(&h, PAGE_JSON, 504, "", "000000000000002a"),
                  "{\"status\":504,\"error\":\"Gateway Timeout\","
                  "\"message\":\"The origin did not answer in time.\","
                  "\"id\":\"000000000000002a\"}\n");
-    assert_slice(make(&h, PAGE_JSON, 502, "a\"b\\c\xff\td", 0),
+    assert_slice(make(&h, PAGE_JSON, 502, "a\"b\\c\xff\td", ""),
                  "{\"status\":502,\"error\":\"Bad Gateway\",\"message\":\"The origin could not be "
                  "reached, or its answer could not be understood.\","
                  "\"detail\":\"a\\\"b\\\\c??d\"}\n");
@@ -125,7 +126,7 @@ static bool holds(struct slice body, const char *text)
 static void html_shows_status_reason_sentence_and_id_and_escapes(void **test)
 {
     struct head h;
-    struct slice body = make(&h, PAGE_HTML, 403, "<b a=\"'\">&", UINT64_MAX);
+    struct slice body = make(&h, PAGE_HTML, 403, "<b a=\"'\">&", "ffffffffffffffff");
     (void)test;
     assert_true(slice_starts(body, SLICE("<!doctype html>\n")));
     assert_true(slice_ends(body, SLICE("</html>\n")));
@@ -136,7 +137,7 @@ static void html_shows_status_reason_sentence_and_id_and_escapes(void **test)
     assert_true(holds(body, "<code>ffffffffffffffff</code>"));
     assert_true(holds(body, "color-scheme: light dark"));
 
-    body = make(&h, PAGE_HTML, 403, "", 0);
+    body = make(&h, PAGE_HTML, 403, "", "");
     assert_false(holds(body, "<code>"));
     assert_false(holds(body, "<p></p>"));
     assert_false(holds(body, "(null)"));
@@ -149,7 +150,7 @@ static void a_long_detail_is_cut(void **test)
     (void)test;
     memset(detail, '"', sizeof detail - 1);
     detail[sizeof detail - 1] = '\0';
-    struct slice body = make(&h, PAGE_JSON, 500, detail, 0);
+    struct slice body = make(&h, PAGE_JSON, 500, detail, "");
     assert_true(body.len > 2 * 1024 && body.len < 2 * 1024 + 200);
     assert_true(slice_ends(body, SLICE("\\\"\"}\n")));
 }
@@ -158,7 +159,7 @@ static void a_405_says_what_is_allowed(void **test)
 {
     struct head h;
     (void)test;
-    make(&h, PAGE_TEXT, 405, "", 0);
+    make(&h, PAGE_TEXT, 405, "", "");
     const struct field *allow = head_find_name(&h, SLICE("allow"));
     assert_non_null(allow);
     assert_true(slice_list_has(allow->value, SLICE("GET")));
@@ -182,7 +183,7 @@ static void origin_failures_have_names(void **test)
     (void)test;
     for (size_t i = 0; i < 5; i++) {
         struct head h;
-        make(&h, PAGE_TEXT, statuses[i], "", 0);
+        make(&h, PAGE_TEXT, statuses[i], "", "");
         assert_true(h.reason.len > 0);
     }
 }
@@ -197,7 +198,7 @@ static bool fits(enum page_form form, size_t spare)
     arena_init(&small, ROOM);
     for (size_t left = ROOM; left > spare && arena_alloc(&small, 1) != NULL;)
         left -= 16;
-    bool made = page_make(&h, &body, &small, form, 405, SLICE("detail"), 7);
+    bool made = page_make(&h, &body, &small, form, 405, SLICE("detail"), SLICE("7"));
     assert_true(!made || body.len > 0);
     arena_free(&small);
     return made;

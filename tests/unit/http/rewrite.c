@@ -106,6 +106,19 @@ static void assert_fields(const char *method, const char *fields, const char *wa
     assert_request(&r, full);
 }
 
+static void a_request_id_is_added_where_there_is_none(void **test)
+{
+    struct request q = request_of("GET", "/", "Host: h\nX_Request_Id: 1\ntraceparent: any");
+    struct rewrite_request r = plain(&q);
+    (void)test;
+    r.id = SLICE("0127");
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\ntraceparent: any\r\n"
+                       "X-Forwarded-Host: h\r\nX-Forwarded-Proto: http\r\n"
+                       "X-Request-Id: 0127\r\n\r\n");
+    q = request_of("GET", "/", "Host: h\nConnection: x-request-id\nx-request-id: 1");
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\nx-request-id: 1\r\n" TAIL);
+}
+
 static void what_belongs_to_one_hop_is_removed_from_a_request(void **test)
 {
     (void)test;
@@ -480,6 +493,7 @@ int main(void)
         MESSAGE_TEST(a_request_is_written_anew_with_host_first),
         MESSAGE_TEST(an_http10_request_without_host_gets_an_empty_one),
         MESSAGE_TEST(an_empty_query_is_not_no_query),
+        MESSAGE_TEST(a_request_id_is_added_where_there_is_none),
         MESSAGE_TEST(what_belongs_to_one_hop_is_removed_from_a_request),
         MESSAGE_TEST(repeated_fields_keep_order_and_bytes),
         MESSAGE_TEST(nobody_names_away_what_authenticates),

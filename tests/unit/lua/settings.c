@@ -40,7 +40,8 @@ static void every_field_is_read(void **state)
     assert_taken(
         s, "return { listen = { 8080, '127.0.0.1:8081', 'unix:/run/x.sock' },\n"
            "upstreams = { app = { '127.0.0.1:9000', '127.0.0.1:9001' }, up = '127.0.0.1:9100',\n"
-           "slow = { addresses = '127.0.0.1:9200', balance = 'least', timeouts = { response = "
+           "slow = { addresses = '127.0.0.1:9200', proxy_protocol = 'v2', balance = 'least', "
+           "timeouts = { response = "
            "'5m' } } },\n"
            "upstream = 'app', workers = 3, statuses = 'cloudflare', access_log = 'json',\n"
            "timeouts = { connect = 5, idle = '250ms', continue = '1.5s', tunnel = '2h',\n"
@@ -55,6 +56,7 @@ static void every_field_is_read(void **state)
     assert_int_equal(t->upstreams[t->upstream].count, 2);
     const struct settings_upstream *slow = &t->upstreams[settings_find_upstream(t, SLICE("slow"))];
     assert_int_equal(slow->balance, BALANCE_LEAST);
+    assert_int_equal(slow->proxy_protocol, PROXY_VERSION_2);
     assert_true(slow->timeouts.response == 300 && slow->timeouts.connect == 5);
     assert_int_equal(t->workers, 3);
     assert_int_equal(t->statuses, STATUSES_CLOUDFLARE);
@@ -136,6 +138,8 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"limits = { policy_memory = '64k' }", "limits.policy_memory: must be between 1048576 and"},
         {"workers = 'many'", "workers: must be \"auto\" or a whole number between 1 and 1024"},
         {"workers = 1.5", "workers: must be \"auto\" or a whole number between 1 and 1024"},
+        {"proxy_protocol = 'v1'", "proxy_protocol: must be"},
+        {"proxy_protocol = true", "proxy_protocol: nobody may speak it"},
         {"access_log = true", "access_log: must be \"text\", \"json\" or false"},
         {"on_error = 'allow'", "on_error: must be \"deny\" or \"default\""},
         {"via = 'a b'", "via: must be a name of up to 63 letters"},
