@@ -295,7 +295,7 @@ def test_names_from_elsewhere_cannot_forge_a_field_either(start, shared_path, fo
         sock.sendall(get("Connection: close"))
         assert sock.recv(100).startswith(b"HTTP/1.1 50")
     line = parsed(proxy.access.wait(r"\S", proxy.access_began).string, form)
-    assert line["client"] == f"unix:{shared_path}/{name}"
+    assert line["client"] == "unix:"  # whatever path it has bound
     if form == "json":
         assert (line["upstream"], line["address"]) == ('a b\n" x=y', "unix:/no such/\n")
 
