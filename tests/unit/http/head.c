@@ -59,6 +59,8 @@ static const struct name names[] = {
     {"X-Forwarded-For", FIELD_X_FORWARDED_FOR},
     {"X-Forwarded-Host", FIELD_X_FORWARDED_HOST},
     {"X-Forwarded-Proto", FIELD_X_FORWARDED_PROTO},
+    {"X-Request-Id", FIELD_X_REQUEST_ID},
+    {"traceparent", FIELD_TRACEPARENT},
 };
 
 static void every_name_has_its_id_in_any_case(void **state)
