@@ -7,6 +7,9 @@
  *
  *     requests = answered by upstream + answered here + aborted + cut
  *     accepted = open + closed
+ *
+ * They are read in this order while they move. A gauge stands before what it turns into: who reads
+ * that none is open has all of them among the closed.
  */
 #ifndef INTERIM_PROXY_STATS_H
 #define INTERIM_PROXY_STATS_H
@@ -15,8 +18,8 @@
 
 #define STATS(X)                                                                                   \
     X(accepted, "client connections accepted")                                                     \
-    X(closed, "client connections closed")                                                         \
     X(open, "client connections open now")                                                         \
+    X(closed, "client connections closed")                                                         \
     X(yielded, "of them: idle, closed to make room within `limits.connections`")                   \
     X(refused, "client connections over `limits.connections_per_address`: 503, or reset")          \
     X(full, "times accepting rested at `limits.connections` until a client left")                  \

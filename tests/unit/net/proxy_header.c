@@ -141,6 +141,44 @@ static void is_refused(void **state)
     assert_int_equal(read_it(w->bytes, &len, who), PROXY_HEADER_BAD);
 }
 
+/* The same dice in every run. */
+static unsigned roll(unsigned sides)
+{
+    static uint32_t state = 1;
+
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % sides;
+}
+
+/* Good headers with a few bytes changed, and their ends moved: what is decided stays decided. */
+static void whatever_comes_it_is_decided_once_and_within_bounds(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        struct slice good = goods[roll(sizeof goods / sizeof *goods)].bytes;
+        char bytes[600] = {0};
+        char who[ADDR_TEXT_MAX];
+        enum proxy_header decided = PROXY_HEADER_MORE;
+        size_t whole = 0;
+        size_t len = 0;
+
+        memcpy(bytes, good.at, good.len);
+        for (unsigned changes = roll(4); changes > 0; changes--)
+            bytes[roll((unsigned)good.len + 8)] =
+                roll(3) ? " \r\n0:.\x21\x11"[roll(9)] : (char)roll(256);
+        for (size_t n = 0; n <= sizeof bytes; n += 1 + (n > 150) * roll(20)) {
+            enum proxy_header now = read_it(slice_of(bytes, n), &len, who);
+            if (decided == PROXY_HEADER_MORE) {
+                decided = now;
+                whole = len;
+            }
+            assert_int_equal(now, decided);
+            assert_true(now != PROXY_HEADER_WHOLE || (len == whole && len <= n));
+        }
+        assert_int_not_equal(decided, PROXY_HEADER_MORE);
+    }
+}
+
 static void the_longest_of_version_2_is_bounded(void **state)
 {
     (void)state;
@@ -224,6 +262,8 @@ int main(void)
     FACT_ADD_TABLE(goods, is_whole_only_when_it_is_whole);
     FACT_ADD_TABLE(wrongs, is_refused);
     FACT_ADD_TABLE(writtens, is_written_so);
+    fact_add("whatever comes, it is decided once and within bounds",
+             whatever_comes_it_is_decided_once_and_within_bounds, NULL);
     fact_add("the longest of version 2 is bounded", the_longest_of_version_2_is_bounded, NULL);
     fact_add("a path is nobody's address", a_path_is_nobodys_address, NULL);
     return fact_run("proxy_header");
