@@ -130,6 +130,7 @@ static void replace(struct crew_worker *worker, const char *ending)
     worker->failures = healthy ? 1 : worker->failures + 1;
     double pause = backoff(worker->failures);
     worker->state = CREW_WAITING;
+    crew->deaths += ending != NULL;
     if (ending != NULL)
         log_error("worker %u (pid %d) %s%s%s; starting another %s", worker->number,
                   (int)worker->pid, ending, worker->why[0] != '\0' ? ": " : "", worker->why,
@@ -219,6 +220,8 @@ static void spawn(struct crew_worker *worker)
     worker->asked = worker->stopped = false;
     worker->control = fork_worker(worker);
     worker->forked = ev_now(crew->loop);
+    if (worker->number > crew->used)
+        crew->used = worker->number;
     if (worker->control < 0) {
         char why[128];
         snprintf(why, sizeof why, "cannot fork worker %u: %s", worker->number, strerror(errno));
@@ -374,6 +377,7 @@ unsigned crew_count(const struct crew *crew)
 void crew_sum(const struct crew *crew, struct stats *sum)
 {
     memset(sum, 0, sizeof *sum);
-    for (unsigned i = 0; i < CREW_MAX; i++)
+    /* Reading would give memory to the slots of workers that never were. */
+    for (unsigned i = 0; i < crew->used; i++)
         stats_add(sum, &crew->slots[i].stats);
 }

@@ -69,6 +69,8 @@ struct crew {
     const struct crew_events *events;
     void *arg;
     unsigned size;           /* wanted */
+    unsigned used;           /* slots whose workers were forked at some time */
+    uint64_t deaths;         /* workers that ended unasked, and were replaced */
     bool started;            /* `ready` was told */
     bool ending;             /* nobody is replaced any more */
     bool holding;            /* nobody is forked for now */

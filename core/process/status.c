@@ -32,7 +32,7 @@ static const char *last_reload(const struct reload *reload)
 
 void status_log_stats(const struct crew *crew, const struct reload *reload)
 {
-    struct stats sum;
+    static struct stats sum; /* too large for a stack */
     struct buf line;
     buf_init(&line, LINE_MAX_BYTES);
     crew_sum(crew, &sum);

@@ -192,9 +192,12 @@ static void prepare(struct worker *w, struct control_message *message)
 static bool use(struct worker *w, struct generation *g)
 {
     struct policy *policy = g->policy;
+    const struct settings *settings = config_settings(&g->config);
     g->policy = NULL;
-    if (proxy_use(w->proxy, config_settings(&g->config), policy, g->number, generation_gone, g))
+    if (proxy_use(w->proxy, settings, policy, g->number, generation_gone, g)) {
+        pulse_time_hooks(settings->admin.len > 0 ? w->start.stats->hooks : NULL);
         return true;
+    }
     g->policy = policy;
     return false;
 }

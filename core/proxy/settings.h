@@ -82,6 +82,7 @@ struct settings {
     enum statuses statuses;
     enum log_form access_log;
     struct addr admin; /* len 0: none */
+    bool admin_public; /* it may be reached from other machines */
     struct addr_net trusted[SETTINGS_NETWORKS];
     size_t trusted_count;
     char via[SETTINGS_NAME_MAX]; /* "": no Via at all */

@@ -26,7 +26,7 @@
 ---@field limits? interim.limits How much is too much.
 ---@field statuses? "default"|"standard"|"cloudflare" Which status tells of which failure.
 ---@field access_log? "text"|"json"|false The form of the access log.
----@field admin? interim.address|integer Where the admin listener is.
+---@field admin? interim.address|integer|interim.admin Where the admin listener is; without it there is none.
 ---@field trusted_proxies? string|string[] Peers whose X-Forwarded-* fields are kept and added to.
 ---@field via? string|false|interim.via The pseudonym in Via; false leaves the field out.
 ---@field on_error? "deny"|"default" What a failing hook means: refuse with 500, or go on as if it had returned nil.
@@ -45,6 +45,10 @@
 ---@field addresses interim.address|interim.address[]
 ---@field balance? "round_robin"|"least" Take addresses in turn, or the one with the fewest requests under way.
 ---@field timeouts? interim.upstream_timeouts Those it does not name are the general ones.
+
+---@class (exact) interim.admin
+---@field listen interim.address|integer Where it is.
+---@field public? boolean true lets it be an address that other machines can reach.
 
 ---@class (exact) interim.via
 ---@field name? string The pseudonym.
