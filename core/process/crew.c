@@ -279,6 +279,18 @@ static void send_all_away(struct crew *crew, const struct control_message *messa
     check_empty(crew);
 }
 
+bool crew_open_ports(struct crew_generation *g, const struct ports *old, const struct ports *admin,
+                     char *why, size_t why_size)
+{
+    const struct settings *settings = config_settings(&g->config);
+    if (!ports_open(&g->ports, settings, old, why, why_size))
+        return false;
+    if (ports_open_admin(&g->admin, settings, admin, why, why_size))
+        return true;
+    ports_close_except(&g->ports, old);
+    return false;
+}
+
 bool crew_init(struct crew *crew, struct ev_loop *loop, const struct crew_generation *current,
                enum log_level log_level, const struct crew_events *events, void *arg)
 {

@@ -50,7 +50,12 @@ struct crew_generation {
     uint64_t number;
     struct config config;
     struct ports ports;
+    struct ports admin; /* none or one; workers do not get it */
 };
+
+/* Opens both kinds of ports as the generation's settings want them; see ports_open. */
+bool crew_open_ports(struct crew_generation *g, const struct ports *old, const struct ports *admin,
+                     char *why, size_t why_size);
 
 /* What the crew tells its owner, from the loop. */
 struct crew_events {

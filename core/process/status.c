@@ -20,6 +20,8 @@ void status_log_ready(const struct cli *cli, const struct crew *crew)
     log_info("interim %s ready: listening on %.*s, %u worker%s, %s%s", INTERIM_VERSION,
              SLICE_ARG(buf_slice(&line)), crew->size, crew->size == 1 ? "" : "s",
              cli->policy != NULL ? "policy " : "no policy", cli->policy != NULL ? cli->policy : "");
+    if (crew->current->admin.count > 0)
+        log_info("admin: listening on %s", addr_text(&crew->current->admin.port[0].bound, text));
     buf_free(&line);
 }
 
