@@ -68,6 +68,27 @@ static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
     fork_again(a);
 }
 
+/* To the workers; then it is told how many were. Those whose socket is full stand still anyhow. */
+static void pass_on(struct admin *a, uint32_t serial)
+{
+    struct control_message list = {.kind = CONTROL_LIST, .serial = serial};
+    uint32_t count = 0;
+    for (unsigned i = 0; i < a->crew->used; i++) {
+        const struct crew_worker *worker = &a->crew->workers[i];
+        if (worker->state == CREW_WORKING || worker->state == CREW_LEAVING)
+            count += worker->control >= 0 && control_send(worker->control, &list);
+    }
+    list.count = count;
+    (void)!control_send(a->control, &list);
+}
+
+void admin_listed(struct admin *a, const struct control_message *message)
+{
+    const struct control_message listed = {.kind = CONTROL_LISTED, .serial = message->serial};
+    if (a->control >= 0)
+        (void)!control_send(a->control, &listed);
+}
+
 static void on_control(struct ev_loop *loop, struct ev_io *io, int events)
 {
     struct control_message message;
@@ -75,6 +96,8 @@ static void on_control(struct ev_loop *loop, struct ev_io *io, int events)
     switch (control_receive(io->fd, &message)) {
     case CONTROL_GOT:
         control_drop_fds(&message);
+        if (message.kind == CONTROL_LIST)
+            pass_on(io->data, message.serial);
         break;
     case CONTROL_NOTHING:
         break;

@@ -25,6 +25,9 @@ struct admin {
 /* False: no memory for the board. */
 bool admin_init(struct admin *a, struct crew *crew, const struct reload *reload);
 
+/* A worker's answer to LIST. */
+void admin_listed(struct admin *a, const struct control_message *message);
+
 /* Forks the process for the current generation, if that has an admin listener; one that runs is
  * told to leave: it finishes what it is answering. */
 void admin_start(struct admin *a);

@@ -11,6 +11,7 @@
 
 enum admin_step {
     ADMIN_HEAD,   /* its request's head is to come */
+    ADMIN_WAIT,   /* its answer is being made */
     ADMIN_SEND,   /* it takes the answer */
     ADMIN_LINGER, /* all is sent; what it still says is discarded, so that no reset takes it away */
     ADMIN_CLOSED  /* doomed */

@@ -78,6 +78,7 @@ static const struct {
 } pages[] = {
     {SLICE_INIT("/metrics"), serve_metrics},
     {SLICE_INIT("/status"), serve_status},
+    {SLICE_INIT("/connections"), admin_server_await_listing},
     {SLICE_INIT("/healthz"), serve_healthz},
     {SLICE_INIT("/readyz"), serve_readyz},
 };

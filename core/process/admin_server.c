@@ -44,6 +44,29 @@ static void on_paused(struct listener *l, int error)
     log_warning("admin: cannot accept: %s; trying again in a moment", strerror(error));
 }
 
+/* All who have waited get the same. */
+static void on_listed(struct admin_listing *l)
+{
+    struct admin_server *server = LIST_OWNER(l, struct admin_server, listing);
+    struct buf out;
+    buf_init(&out, OVERVIEW_TEXT_MAX);
+    if (buf_room(&out, OVERVIEW_TEXT_MAX) != NULL)
+        admin_listing_write(&out, l);
+    for (struct list *n = server->clients.next, *next; n != &server->clients; n = next) {
+        struct admin_client *c = LIST_OWNER(n, struct admin_client, node);
+        next = n->next;
+        if (c->step == ADMIN_WAIT)
+            admin_client_answer(c, "application/json", 200, buf_slice(&out));
+    }
+    buf_free(&out);
+}
+
+void admin_server_await_listing(struct admin_client *c)
+{
+    c->step = ADMIN_WAIT;
+    admin_listing_want(&c->server->listing);
+}
+
 static void end_if_over(struct admin_server *server)
 {
     if (server->leaving && server->count == 0)
@@ -76,17 +99,19 @@ static void leave(struct admin_server *server)
 
 static void on_control(struct ev_loop *loop, struct ev_io *io, int events)
 {
+    struct admin_server *server = io->data;
     struct control_message message;
     (void)loop;
     (void)events;
     switch (control_receive(io->fd, &message)) {
     case CONTROL_GOT:
         control_drop_fds(&message);
+        admin_listing_hear(&server->listing, &message);
         break;
     case CONTROL_NOTHING:
         break;
     case CONTROL_GONE:
-        leave(io->data);
+        leave(server);
     }
 }
 
@@ -119,6 +144,11 @@ _Noreturn void admin_server_run(const struct admin_start *start)
     if (loop == NULL || !net_init(&server.net, loop))
         refuse_to_start("out of memory");
     server.net.waiting_max = SIZE_MAX;
+    server.listing.board = start->board;
+    server.listing.slots = start->slots;
+    server.listing.control = start->control;
+    server.listing.over = on_listed;
+    admin_listing_init(&server.listing, &server.net);
     server.listener.room = has_room;
     server.listener.accepted = on_accepted;
     server.listener.paused = on_paused;

@@ -6,6 +6,7 @@
 #define INTERIM_PROCESS_ADMIN_SERVER_H
 
 #include "net/listener.h"
+#include "process/admin_listing.h"
 #include "process/overview.h"
 
 /* What it starts with. */
@@ -18,6 +19,8 @@ struct admin_start {
     enum log_level log_level;
 };
 
+struct admin_client;
+
 struct admin_server {
     struct admin_start start;
     struct net net;
@@ -27,11 +30,15 @@ struct admin_server {
     struct list clients;   /* the oldest first */
     size_t count;
     bool leaving;
+    struct admin_listing listing;
     struct overview overview; /* room for it: it is large */
 };
 
 /* Runs in the child that child_fork made, with the listener and the control socket kept. */
 _Noreturn void admin_server_run(const struct admin_start *start);
+
+/* For admin_pages: a client waits for the listing. */
+void admin_server_await_listing(struct admin_client *c);
 
 /* For admin_client: one is gone, and its memory goes when the loop sleeps. */
 void admin_server_left(struct admin_server *server);

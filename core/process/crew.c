@@ -79,7 +79,7 @@ static void hear(struct crew_worker *worker, const struct control_message *messa
         check_ready(crew);
     } else if (worker->state == CREW_STARTING && message->kind == CONTROL_FAILED) {
         snprintf(worker->why, sizeof worker->why, "%.500s", message->text);
-    } else if (worker->state == CREW_WORKING) {
+    } else if (worker->state == CREW_WORKING || message->kind == CONTROL_LISTED) {
         crew->events->answer(crew->arg, worker, message);
     }
 }
@@ -185,6 +185,7 @@ static void run_child(struct crew_worker *worker, int control)
         .control = control,
         .stats = &crew->slots[worker->number - 1].stats,
         .pulse = &crew->slots[worker->number - 1].pulse,
+        .listing = &crew->slots[worker->number - 1].listing,
         .log_level = crew->log_level,
     };
     worker_run(&start);
@@ -294,8 +295,9 @@ bool crew_open_ports(struct crew_generation *g, const struct ports *old, const s
 bool crew_init(struct crew *crew, struct ev_loop *loop, const struct crew_generation *current,
                enum log_level log_level, const struct crew_events *events, void *arg)
 {
+    /* Most of it is never touched, and takes no memory then. */
     void *slots = mmap(NULL, CREW_MAX * sizeof(struct crew_slot), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (slots == MAP_FAILED)
         return false;
     memset(crew, 0, sizeof *crew);

@@ -7,6 +7,7 @@
 
 #include "process/control.h"
 #include "process/worker.h"
+#include "proxy/listing.h"
 
 #include <ev.h>
 
@@ -43,6 +44,7 @@ struct crew_worker {
 struct crew_slot {
     _Alignas(64) struct stats stats;
     struct pulse pulse;
+    struct listing listing;
 };
 
 /* What workers are forked with: the generation in use. */

@@ -119,7 +119,10 @@ static void on_failed(void *arg, const char *why)
 static void on_answer(void *arg, struct crew_worker *worker, const struct control_message *message)
 {
     struct supervisor *s = arg;
-    reload_answer(&s->reload, worker, message);
+    if (message->kind == CONTROL_LISTED)
+        admin_listed(&s->admin, message);
+    else
+        reload_answer(&s->reload, worker, message);
 }
 
 static void on_died(void *arg, struct crew_worker *worker)

@@ -76,6 +76,7 @@ static void enter(struct client *c, struct list *list)
 {
     list_remove(&c->node);
     list_push_back(list, &c->node);
+    c->entered = c->proxy->net.now;
 }
 
 static void become_idle(struct client *c)

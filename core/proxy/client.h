@@ -42,6 +42,7 @@ struct client {
     size_t discarded;            /* while lingering */
     size_t requests;             /* begun on it */
     double idle_since;           /* or accepted */
+    double entered;              /* when, the list that it is in */
     enum client_step step;
     enum framing_kind writing; /* how the response body is framed */
     bool fresh;                /* no request yet */

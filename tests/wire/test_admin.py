@@ -12,7 +12,7 @@ import pytest
 
 from harness import PATIENCE, ROOT, Proxy, binary, free_port, run
 from programs import need
-from scenes import OK, exchange, get
+from scenes import OK, exchange, get, post
 from test_process import alive
 from test_upgrade import tunnel
 
@@ -240,6 +240,120 @@ def test_a_histogram_adds_up(admin, client, origin):
     buckets = [value for key, value in samples.items() if key.startswith(name + "_bucket")]
     assert buckets == sorted(buckets)
     assert buckets[-1] == samples[name + "_count"] >= 1
+
+
+# ---- what is open ----
+
+def of_state(admin, state):
+    """The first connection in that state."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        listing = json.loads(admin.get("/connections")[2])
+        for row in listing["connections"]:
+            if row["state"] == state:
+                return row
+        assert time.monotonic() < until, listing
+        time.sleep(0.01)
+
+
+def test_nothing_open_is_an_empty_list(proxy, admin):
+    assert json.loads(admin.get("/connections")[2]) == {"connections": [], "total": 0, "shown": 0}
+
+
+def test_an_idle_connection_is_listed(admin, client, origin):
+    exchange(client, origin)
+    row = of_state(admin, "idle")
+    assert row["peer"] == "%s:%d" % client.sock.getsockname()
+    assert row["requests"] == 1 and row["worker"] == 1
+    assert 0 <= row["seconds"] < PATIENCE
+    assert "path" not in row
+
+
+def test_a_request_is_listed_with_where_it_is(admin, proxy, client, origin):
+    client.send(post("Content-Length: 10", target="/up?token=secret"), "12345")
+    wire = origin.accept()
+    wire.head()
+    row = of_state(admin, "request")
+    assert (row["method"], row["path"], row["bytes_in"]) == ("POST", "/up", 5)
+    assert row["upstream"] == row["address"] == origin.text
+    assert row["generation"] == 1
+    client.send("67890")
+    assert of_state(admin, "wait")["bytes_in"] == 10
+    wire.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+    client.head()
+    row = of_state(admin, "response")
+    wire.send("cd")
+    assert row["id"] == proxy.exchange()["id"]
+
+
+def test_a_tunnel_is_listed_with_its_bytes(admin, client, origin):
+    wire = tunnel(client, origin)
+    client.send("12345")
+    assert wire.exactly(5) == b"12345"
+    row = of_state(admin, "tunnel")
+    assert (row["path"], row["bytes_in"], row["bytes_out"]) == ("/ws", 5, 0)
+
+
+def test_a_head_that_is_not_whole_is_listed(admin, client):
+    client.send("GET / HTTP/1.1\r\n")
+    assert of_state(admin, "head")["requests"] == 0
+
+
+def test_a_path_is_shown_whatever_it_holds(admin, client, origin):
+    client.send(get(target='/"\\' + "a" * 1000))
+    wire = origin.accept()
+    wire.request()
+    assert of_state(admin, "wait")["path"] == '/"\\' + "a" * 124
+    wire.send(OK)
+    client.response()
+
+
+def test_the_oldest_are_listed_and_the_rest_is_counted(start):
+    proxy = start('admin = "127.0.0.1:0", limits = { connections_per_address = 0 },')
+    admin = of(proxy)
+    clients = [proxy.client() for _ in range(1100)]
+    admin.wait(lambda s: s["counters"]["open"] == 1100)
+    listing = json.loads(admin.get("/connections")[2])
+    assert (listing["total"], listing["shown"]) == (1100, 1000)
+    assert listing["note"] == "the oldest 1000 of 1100"
+    assert len(listing["connections"]) == 1000
+    ages = [row["seconds"] for row in listing["connections"]]
+    assert ages == sorted(ages, reverse=True)
+    first = {"%s:%d" % wire.sock.getsockname() for wire in clients[:50]}
+    assert first <= {row["peer"] for row in listing["connections"]}
+
+
+def test_those_of_all_workers_are_listed(start):
+    proxy = start('admin = "127.0.0.1:0", workers = 2,')
+    admin = of(proxy)
+    clients = [proxy.client() for _ in range(40)]
+    admin.wait(lambda s: s["counters"]["open"] == 40)
+    listing = json.loads(admin.get("/connections")[2])
+    peers = {row["peer"] for row in listing["connections"]}
+    assert peers == {"%s:%d" % wire.sock.getsockname() for wire in clients}
+    assert {row["worker"] for row in listing["connections"]} <= {1, 2}
+
+
+def test_many_who_ask_at_once_are_all_answered(admin, client, origin):
+    exchange(client, origin)
+    wires = [admin.connect() for _ in range(30)]
+    for wire in wires:
+        wire.sendall(b"GET /connections HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    for wire in wires:
+        answer = b"".join(iter(lambda: wire.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200 ") and b'"total":1' in answer
+        wire.close()
+
+
+def test_a_worker_that_is_silent_is_left_out(running):
+    proxy = running('admin = "127.0.0.1:0", workers = 2,')
+    admin = of(proxy)
+    os.kill(admin.status()["workers"][0]["pid"], signal.SIGSTOP)
+    listing = json.loads(admin.get("/connections")[2])
+    assert listing["connections"] == [] and listing.get("silent_workers", 1) == 1
+    proxy.logged("has been stopped")
+    admin.wait(lambda s: s["workers_working"] == 2)
+    proxy.stop()
 
 
 # ---- whom it answers ----
