@@ -186,6 +186,17 @@ void admin_start(struct admin *a)
     spawn(a);
 }
 
+void admin_tell(const struct admin *a, struct desk_visitor *visitor)
+{
+    char text[ADDR_TEXT_MAX];
+    if (port_of(a)->count > 0)
+        desk_tell(visitor, true, addr_text(&port_of(a)->port[0].bound, text));
+    else
+        desk_tell(visitor, false,
+                  "it has no admin listener; write admin = \"127.0.0.1:9901\" in its policy and "
+                  "reload");
+}
+
 void admin_stop(struct admin *a)
 {
     if (a->board == NULL)

@@ -7,6 +7,7 @@
 #define INTERIM_PROCESS_ADMIN_H
 
 #include "process/board.h"
+#include "process/desk.h"
 
 struct admin {
     struct crew *crew;
@@ -31,6 +32,9 @@ void admin_listed(struct admin *a, const struct control_message *message);
 /* Forks the process for the current generation, if that has an admin listener; one that runs is
  * told to leave: it finishes what it is answering. */
 void admin_start(struct admin *a);
+
+/* Tells a visitor where the admin listener is. */
+void admin_tell(const struct admin *a, struct desk_visitor *visitor);
 
 /* It leaves, and is not replaced. */
 void admin_stop(struct admin *a);

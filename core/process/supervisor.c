@@ -291,6 +291,8 @@ static void on_asked(void *arg, struct desk_visitor *visitor)
     struct supervisor *s = arg;
     if (s->phase == PHASE_ENDING) {
         desk_tell(visitor, false, "it is stopping");
+    } else if (visitor->wish == CLI_STATUS) {
+        admin_tell(&s->admin, visitor);
     } else if (visitor->wish == CLI_RELOAD) {
         visitor->turn = s->reload.begun + 1;
         want_reload(s);
