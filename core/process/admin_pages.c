@@ -5,6 +5,7 @@
 #include "process/admin_pages.h"
 
 #include "process/admin_client.h"
+#include "process/admin_html.h"
 #include "process/metrics.h"
 
 #include <stdio.h>
@@ -49,6 +50,11 @@ static void answer_overview(struct admin_client *c, const char *type,
     buf_free(&out);
 }
 
+static void serve_page(struct admin_client *c)
+{
+    admin_client_answer(c, "text/html; charset=utf-8", 200, slice_of(admin_html, admin_html_len));
+}
+
 static void serve_metrics(struct admin_client *c)
 {
     answer_overview(c, METRICS_TYPE, metrics_write);
@@ -76,6 +82,7 @@ static const struct {
     struct slice path;
     void (*serve)(struct admin_client *c);
 } pages[] = {
+    {SLICE_INIT("/"), serve_page},
     {SLICE_INIT("/metrics"), serve_metrics},
     {SLICE_INIT("/status"), serve_status},
     {SLICE_INIT("/connections"), admin_server_await_listing},

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #define CLIENTS_MAX   128
 #define LEAVE_SECONDS 2.0
@@ -133,6 +134,8 @@ static void confine(const struct admin_start *start)
 _Noreturn void admin_server_run(const struct admin_start *start)
 {
     static struct admin_server server;
+    /* For ps and top: it is no worker. */
+    prctl(PR_SET_NAME, "interim-admin");
     log_open("admin", start->log_level);
     confine(start);
     server.start = *start;

@@ -455,7 +455,7 @@ def test_who_leaves_at_once_leaves_nothing_behind(admin, proxy):
 
 def test_it_is_off_unless_asked_for(running):
     proxy = running("")
-    assert len(proxy.workers()) == 1
+    assert len(proxy.children()) == 1
     assert "admin" not in proxy.log.text()
     proxy.stop()
 
@@ -570,7 +570,7 @@ def test_when_it_dies_another_takes_its_place(running):
     proxy = running('admin = "127.0.0.1:0",')
     admin = of(proxy)
     workers = {worker["pid"] for worker in admin.status()["workers"]}
-    (pid,) = set(proxy.workers()) - workers
+    (pid,) = (pid for pid, name in proxy.children().items() if name == "interim-admin")
     os.kill(pid, signal.SIGKILL)
     proxy.logged(r"the admin process \(pid \d+\) was killed by signal 9 .*; starting another")
     assert {worker["pid"] for worker in admin.status()["workers"]} == workers
