@@ -160,7 +160,7 @@ static void on_deadline(struct deadline *d, void *owner)
 {
     struct admin_client *c = owner;
     (void)d;
-    if (c->step == ADMIN_HEAD && c->scanned > 0)
+    if (c->step == ADMIN_HEAD && buf_len(&c->in) > 0)
         admin_client_fail(c, 408, "the request's head did not come in time");
     else
         admin_client_close(c);

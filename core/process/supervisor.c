@@ -101,6 +101,8 @@ static void on_ready(void *arg)
 {
     struct supervisor *s = arg;
     s->phase = PHASE_RUNNING;
+    if (s->admin.pid == 0)
+        admin_start(&s->admin);
     status_log_ready(s->cli, &s->crew);
     status_notify(&s->notify, &s->crew, "");
     inherit_done(&s->current.ports, &s->current.admin);
@@ -164,7 +166,9 @@ static void start(struct supervisor *s)
     descriptors_check(settings);
     s->phase = PHASE_STARTING;
     crew_resize(&s->crew, config_settings(&s->current.config)->workers);
-    admin_start(&s->admin);
+    /* An older interim still answers on one that was inherited, and it is ready. */
+    if (admin.count == 0)
+        admin_start(&s->admin);
 }
 
 static void print_errors(struct slice errors)

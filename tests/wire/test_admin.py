@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -74,8 +75,29 @@ def is_open(address):
     try:
         socket.create_connection(address, PATIENCE).close()
         return True
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
+
+
+class Asker(threading.Thread):
+    """Asks for a path until `stop`, which gives the statuses of all answers."""
+
+    def __init__(self, admin, path):
+        super().__init__(daemon=True)
+        self.admin, self.path, self.statuses, self.over = admin, path, [], False
+        self.start()
+
+    def run(self):
+        while not self.over:
+            try:
+                self.statuses.append(self.admin.get(self.path)[0])
+            except OSError as failure:
+                self.statuses.append(failure)
+
+    def stop(self):
+        self.over = True
+        self.join(PATIENCE)
+        return set(self.statuses)
 
 
 def of(proxy):
@@ -433,6 +455,13 @@ def test_who_says_nothing_holds_up_nobody(admin):
         wire.close()
 
 
+def test_half_a_request_has_its_time(admin):
+    with admin.connect() as half, admin.connect() as silent:
+        half.sendall(b"GET /status HT")
+        assert half.recv(65536).startswith(b"HTTP/1.1 408 ")
+        assert silent.recv(1) == b""
+
+
 def test_who_does_not_read_holds_up_nobody(admin):
     deaf = [admin.connect() for _ in range(20)]
     for wire in deaf:
@@ -505,6 +534,15 @@ def test_a_reload_moves_it(running):
     assert proxy.reload().startswith("reloaded")
     while is_open(two):
         assert time.monotonic() < until + PATIENCE
+    proxy.stop()
+
+
+def test_reloads_keep_nobody_from_an_answer(running):
+    proxy = running(f'admin = "127.0.0.1:{free_port()}",')
+    asker = Asker(of(proxy), "/status")
+    for _ in range(10):
+        assert proxy.reload().startswith("reloaded")
+    assert asker.stop() == {200}
     proxy.stop()
 
 
@@ -592,11 +630,12 @@ def test_an_upgrade_hands_it_over(running):
     proxy = running(f'admin = "127.0.0.1:{port}",')
     admin = Admin(("127.0.0.1", port))
     before = {worker["pid"] for worker in admin.status()["workers"]}
+    asker = Asker(admin, "/readyz")
     done = run("upgrade", str(proxy.process.pid))
     assert done.returncode == 0, done.stderr
     assert proxy.process.wait(PATIENCE) == 0
+    assert asker.stop() == {200}
     after = admin.status()
-    assert after["state"] == "ready"
     assert not before & {worker["pid"] for worker in after["workers"]}
     successor = int(re.search(r"process (\d+)", done.stdout)[1])
     os.kill(successor, signal.SIGTERM)
