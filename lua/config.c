@@ -260,7 +260,7 @@ static void read_access_log(struct schema *s, int index)
         schema_complain(s, "must be \"text\", \"json\" or false");
 }
 
-static void read_admin(struct schema *s, int index)
+static void read_admin_address(struct schema *s, int index)
 {
     char why[WHY_MAX];
     struct addr found;
@@ -272,6 +272,25 @@ static void read_admin(struct schema *s, int index)
         schema_complain(s, "%s", why);
     else
         s->settings->admin = found;
+}
+
+static const struct schema_rule admin_rules[] = {
+    {"listen", SCHEMA_CUSTOM, 0, 0, 0, NULL, read_admin_address},
+    {"public", SCHEMA_FLAG, offsetof(struct settings, admin_public), 0, 0, NULL, NULL},
+};
+
+static void read_admin(struct schema *s, int index)
+{
+    size_t before = s->failures;
+
+    if (!lua_istable(s->L, index)) {
+        read_admin_address(s, index);
+        return;
+    }
+    schema_read(s, index, admin_rules, COUNT_OF(admin_rules), s->settings);
+    if (s->settings->admin.len == 0 && s->failures == before)
+        schema_complain(s, "listen is missing: write for example "
+                           "admin = { listen = \"0.0.0.0:9901\", public = true }");
 }
 
 static void add_network(struct schema *s, struct slice text)
@@ -398,6 +417,7 @@ const struct config_table config_tables[] = {
     TABLE("limits", limit_rules),
     TABLE("upstream", upstream_rules),
     TABLE("upstream_timeouts", upstream_timeout_rules),
+    TABLE("admin", admin_rules),
     TABLE("via", via_rules),
     {NULL, NULL, 0},
 };

@@ -88,24 +88,14 @@ static int visit(pid_t pid)
     return -1;
 }
 
-static int report(ssize_t got, const char *packet)
-{
-    if (got > 0 && packet[0] == '+') {
-        printf("%s\n", packet + 1);
-        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    }
-    fprintf(stderr, "interim: %s\n", got > 0 ? packet + 1 : "it ended before it answered");
-    return EXIT_FAILURE;
-}
-
-int ask_run(const struct cli *cli)
+bool ask_parent(int pid, const char *command, const char *word, char *text, size_t size)
 {
     char packet[DESK_TEXT_MAX];
-    const char *word = cli->command == CLI_RELOAD ? "reload" : "upgrade";
-    pid_t pid = cli->pid != 0 ? cli->pid : find_only(word);
+    if (pid == 0)
+        pid = find_only(command);
     int fd = pid != 0 ? visit(pid) : -1;
     if (fd < 0)
-        return EXIT_FAILURE;
+        return false;
     ssize_t got = -1;
     /* Should it have turned us away already, its reason can still be read. */
     (void)!send(fd, word, strlen(word), MSG_NOSIGNAL);
@@ -114,5 +104,20 @@ int ask_run(const struct cli *cli)
     while (got < 0 && errno == EINTR);
     packet[got > 0 ? got : 0] = '\0';
     close(fd);
-    return report(got, packet);
+    if (got > 0 && packet[0] == '+') {
+        snprintf(text, size, "%s", packet + 1);
+        return true;
+    }
+    fprintf(stderr, "interim: %s\n", got > 0 ? packet + 1 : "it ended before it answered");
+    return false;
+}
+
+int ask_run(const struct cli *cli)
+{
+    char text[ASK_TEXT_MAX];
+    const char *word = cli->command == CLI_RELOAD ? "reload" : "upgrade";
+    if (!ask_parent(cli->pid, word, word, text, sizeof text))
+        return EXIT_FAILURE;
+    printf("%s\n", text);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

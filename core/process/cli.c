@@ -18,6 +18,8 @@ const char cli_help[] =
     "  interim check POLICY [--allow NAMES]\n"
     "  interim reload [PID]\n"
     "  interim upgrade [PID]\n"
+    "  interim status [PID | ADDRESS] [--json]\n"
+    "  interim top [PID | ADDRESS]\n"
     "  interim try POLICY METHOD PATH [-H FIELD]... [--json]\n"
     "  interim test [FILE]... [--json | --tap]\n"
     "  interim types [--output FILE]\n"
@@ -31,10 +33,12 @@ const char cli_help[] =
     "the\n"
     "                 parent's process id; needed where several run\n"
     "  upgrade        likewise, have it start the program's file anew and hand over to that\n"
+    "  status         print how a running interim is, as its admin listener tells\n"
+    "  top            the same as a live view, every second, until q is pressed\n"
     "  try POLICY     ask a policy's hooks about one request, and print what each decides\n"
     "  test           run the policy tests in FILEs, or in all *_test.lua below this folder\n"
     "  types          print what a Lua language server needs to know to check policies\n"
-    "  help           this text; try, test and types have a --help of their own\n"
+    "  help           this text; status, top, try, test and types have a --help of their own\n"
     "\n"
     "Options:\n"
     "  --listen ADDRESS     without a policy: accept clients here; may be given several times\n"
@@ -185,7 +189,11 @@ static bool take_tool(struct cli *cli, int argc, char *const argv[])
     static const struct {
         const char *name;
         enum cli_command command;
-    } tools[] = {{"try", CLI_TRY}, {"test", CLI_TEST}, {"types", CLI_TYPES}};
+    } tools[] = {{"status", CLI_STATUS},
+                 {"top", CLI_TOP},
+                 {"try", CLI_TRY},
+                 {"test", CLI_TEST},
+                 {"types", CLI_TYPES}};
     for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof tools[0]; i++) {
         if (strcmp(argv[1], tools[i].name) != 0)
             continue;
@@ -218,8 +226,8 @@ static bool read_asking(struct cli *cli, const char *const *words, size_t count,
 /* The words that are no options: a command and a policy, or a policy alone. */
 static bool read_words(struct cli *cli, const char *const *words, size_t count, char *message)
 {
-    static const char *const commands[] = {"run",  "check", "reload", "upgrade", "try",
-                                           "test", "types", "help",   NULL};
+    static const char *const commands[] = {"run", "check", "reload", "upgrade", "status", "top",
+                                           "try", "test",  "types",  "help",    NULL};
     if (count == 0)
         return true;
     const char *first = words[0];
@@ -243,7 +251,8 @@ static bool read_words(struct cli *cli, const char *const *words, size_t count, 
         /* A file whose name looks like a command can be given as ./name. */
         for (const char *const *name = commands; *name != NULL; name++)
             if (strcmp(first, *name) == 0)
-                return refuse(message, "try, test and types come first, before any option");
+                return refuse(message,
+                              "status, top, try, test and types come first, before any option");
         return refuse_word(message, "command", first, commands);
     }
     if (count > 1) {

@@ -14,6 +14,8 @@ enum cli_command {
     CLI_CHECK,
     CLI_RELOAD,
     CLI_UPGRADE,
+    CLI_STATUS,
+    CLI_TOP,
     CLI_TRY,
     CLI_TEST,
     CLI_TYPES,
@@ -34,7 +36,7 @@ struct cli {
     enum log_level log_level;
     int pid;           /* CLI_RELOAD, CLI_UPGRADE: of the parent to ask; 0: the only one */
     char *const *argv; /* all of it, for the parent's successor */
-    int tool_argc; /* CLI_TRY, CLI_TEST, CLI_TYPES: the words behind it, for the engine to read */
+    int tool_argc;     /* STATUS, TOP, TRY, TEST, TYPES: the words behind it, read by the command */
     char *const *tool_argv;
 };
 

@@ -14,11 +14,14 @@ enum control_kind {
     CONTROL_ABORT,   /* forget what was prepared */
     CONTROL_DRAIN,   /* accept no more, finish, exit; after `seconds` exit anyhow */
     CONTROL_STOP,    /* exit now */
+    CONTROL_LIST,    /* write down the clients in the shared memory. From the admin process to the
+                        parent: have the workers do that; back: `count` of them were told */
     /* from a worker */
     CONTROL_READY,     /* it accepts clients */
     CONTROL_PREPARED,  /* answers PREPARE */
     CONTROL_FAILED,    /* answers PREPARE, or comes in place of READY: `text` says why */
     CONTROL_COMMITTED, /* answers COMMIT */
+    CONTROL_LISTED,    /* answers LIST; the parent passes it on to the admin process */
 };
 
 #define CONTROL_TEXT_MAX 2048
@@ -26,7 +29,8 @@ enum control_kind {
 
 struct control_message {
     enum control_kind kind;
-    uint32_t serial;     /* of the reload: an answer repeats it */
+    uint32_t serial;     /* of the reload, or the LIST: an answer repeats it */
+    uint32_t count;      /* LIST, to the admin process */
     uint64_t generation; /* PREPARE */
     double seconds;      /* DRAIN */
     /* PREPARE: all ports of the generation. Those that are fresh follow fds[0] in this order. */

@@ -79,7 +79,7 @@ static void hear(struct crew_worker *worker, const struct control_message *messa
         check_ready(crew);
     } else if (worker->state == CREW_STARTING && message->kind == CONTROL_FAILED) {
         snprintf(worker->why, sizeof worker->why, "%.500s", message->text);
-    } else if (worker->state == CREW_WORKING) {
+    } else if (worker->state == CREW_WORKING || message->kind == CONTROL_LISTED) {
         crew->events->answer(crew->arg, worker, message);
     }
 }
@@ -130,6 +130,7 @@ static void replace(struct crew_worker *worker, const char *ending)
     worker->failures = healthy ? 1 : worker->failures + 1;
     double pause = backoff(worker->failures);
     worker->state = CREW_WAITING;
+    crew->deaths += ending != NULL;
     if (ending != NULL)
         log_error("worker %u (pid %d) %s%s%s; starting another %s", worker->number,
                   (int)worker->pid, ending, worker->why[0] != '\0' ? ": " : "", worker->why,
@@ -184,6 +185,7 @@ static void run_child(struct crew_worker *worker, int control)
         .control = control,
         .stats = &crew->slots[worker->number - 1].stats,
         .pulse = &crew->slots[worker->number - 1].pulse,
+        .listing = &crew->slots[worker->number - 1].listing,
         .log_level = crew->log_level,
     };
     worker_run(&start);
@@ -219,6 +221,8 @@ static void spawn(struct crew_worker *worker)
     worker->asked = worker->stopped = false;
     worker->control = fork_worker(worker);
     worker->forked = ev_now(crew->loop);
+    if (worker->number > crew->used)
+        crew->used = worker->number;
     if (worker->control < 0) {
         char why[128];
         snprintf(why, sizeof why, "cannot fork worker %u: %s", worker->number, strerror(errno));
@@ -276,11 +280,24 @@ static void send_all_away(struct crew *crew, const struct control_message *messa
     check_empty(crew);
 }
 
+bool crew_open_ports(struct crew_generation *g, const struct ports *old, const struct ports *admin,
+                     char *why, size_t why_size)
+{
+    const struct settings *settings = config_settings(&g->config);
+    if (!ports_open(&g->ports, settings, old, why, why_size))
+        return false;
+    if (ports_open_admin(&g->admin, settings, admin, why, why_size))
+        return true;
+    ports_close_except(&g->ports, old);
+    return false;
+}
+
 bool crew_init(struct crew *crew, struct ev_loop *loop, const struct crew_generation *current,
                enum log_level log_level, const struct crew_events *events, void *arg)
 {
+    /* Most of it is never touched, and takes no memory then. */
     void *slots = mmap(NULL, CREW_MAX * sizeof(struct crew_slot), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (slots == MAP_FAILED)
         return false;
     memset(crew, 0, sizeof *crew);
@@ -374,6 +391,7 @@ unsigned crew_count(const struct crew *crew)
 void crew_sum(const struct crew *crew, struct stats *sum)
 {
     memset(sum, 0, sizeof *sum);
-    for (unsigned i = 0; i < CREW_MAX; i++)
+    /* Reading would give memory to the slots of workers that never were. */
+    for (unsigned i = 0; i < crew->used; i++)
         stats_add(sum, &crew->slots[i].stats);
 }

@@ -7,6 +7,7 @@
 
 #include "process/control.h"
 #include "process/worker.h"
+#include "proxy/listing.h"
 
 #include <ev.h>
 
@@ -43,6 +44,7 @@ struct crew_worker {
 struct crew_slot {
     _Alignas(64) struct stats stats;
     struct pulse pulse;
+    struct listing listing;
 };
 
 /* What workers are forked with: the generation in use. */
@@ -50,7 +52,12 @@ struct crew_generation {
     uint64_t number;
     struct config config;
     struct ports ports;
+    struct ports admin; /* none or one; workers do not get it */
 };
+
+/* Opens both kinds of ports as the generation's settings want them; see ports_open. */
+bool crew_open_ports(struct crew_generation *g, const struct ports *old, const struct ports *admin,
+                     char *why, size_t why_size);
 
 /* What the crew tells its owner, from the loop. */
 struct crew_events {
@@ -69,6 +76,8 @@ struct crew {
     const struct crew_events *events;
     void *arg;
     unsigned size;           /* wanted */
+    unsigned used;           /* slots whose workers were forked at some time */
+    uint64_t deaths;         /* workers that ended unasked, and were replaced */
     bool started;            /* `ready` was told */
     bool ending;             /* nobody is replaced any more */
     bool holding;            /* nobody is forked for now */

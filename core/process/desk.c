@@ -60,6 +60,8 @@ static void on_word(struct ev_loop *loop, struct ev_io *io, int events)
         visitor->wish = CLI_RELOAD;
     else if (strcmp(word, "upgrade") == 0)
         visitor->wish = CLI_UPGRADE;
+    else if (strcmp(word, "admin") == 0)
+        visitor->wish = CLI_STATUS;
     if (visitor->wish == CLI_HELP)
         desk_tell(visitor, false, "this version of interim cannot do that");
     else

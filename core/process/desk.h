@@ -1,6 +1,6 @@
 /*
  * desk: where an operator asks a running parent for something and is told how it went: `interim
- * reload` and `interim upgrade` come here.
+ * reload` and `interim upgrade` come here, and whoever looks for the admin listener.
  *
  * A socket in the abstract namespace, named after the parent's process id: it leaves no file
  * behind, and cannot outlive the process. Whoever comes is known by the kernel's word: only root
@@ -23,7 +23,8 @@
 struct desk_visitor {
     struct desk *desk;
     int fd;                /* -1: nobody */
-    enum cli_command wish; /* CLI_RELOAD or CLI_UPGRADE once it is known, else CLI_HELP */
+    enum cli_command wish; /* RELOAD, UPGRADE, STATUS (where is the admin listener?) once it is
+                              known, else CLI_HELP */
     uint64_t came;         /* the how manieth visitor */
     uint64_t turn;         /* the owner's: which reload is to answer it */
     struct ev_io io;

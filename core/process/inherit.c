@@ -14,11 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST 3 /* SD_LISTEN_FDS_START */
+#define FIRST      3 /* SD_LISTEN_FDS_START */
+#define PASSED_MAX (SETTINGS_LISTENERS + 1)
 
 /* The name of a socket whose path goes over to the successor; others stay with who made them. */
 #define OWNED "interim-owned"
 #define LENT  "lent"
+/* Likewise, the admin listener: it comes last. */
+#define ADMIN_OWNED "interim-admin-owned"
+#define ADMIN_LENT  "interim-admin"
 
 #define ANSWER_VARIABLE "INTERIM_UPGRADE_FD"
 
@@ -82,24 +86,41 @@ static bool take(struct ports *out, int fd, bool owned, const struct settings *s
 }
 
 /* The i-th of the names in LISTEN_FDNAMES, which are separated by colons. */
-static bool is_owned(size_t i)
+static struct slice name_of(size_t i)
 {
     struct slice names = slice_of_string(getenv("LISTEN_FDNAMES"));
     for (; i > 0; i--)
         names = slice_skip(names, slice_find(names, ':') + 1);
-    return slice_equals(slice_of(names.at, slice_find(names, ':')), SLICE(OWNED));
+    return slice_of(names.at, slice_find(names, ':'));
 }
 
-bool inherit_ports(struct ports *out, const struct settings *settings, char *why, size_t why_size)
+static bool is_admin(struct slice name)
+{
+    return slice_equals(name, SLICE(ADMIN_OWNED)) || slice_equals(name, SLICE(ADMIN_LENT));
+}
+
+/* Unlike that of clients it is only let go of when the policy no longer names it. */
+static void take_admin(struct ports *out, int fd, bool owned, const struct settings *settings)
+{
+    struct addr bound = {.len = sizeof bound.to};
+    if (settings->admin.len > 0 && is_listening(fd) &&
+        getsockname(fd, &bound.to.any, &bound.len) == 0 && fits(&settings->admin, &bound))
+        ports_adopt(out, fd, &settings->admin, &bound, owned);
+    else
+        sys_close(fd);
+}
+
+bool inherit_ports(struct ports *out, struct ports *admin, const struct settings *settings,
+                   char *why, size_t why_size)
 {
     int count = number_of("LISTEN_FDS");
     bool ok = true, used[SETTINGS_LISTENERS] = {false};
-    *out = (struct ports){.count = 0};
+    *out = *admin = (struct ports){.count = 0};
     if (count <= 0 || number_of("LISTEN_PID") != (int)getpid())
         return true;
-    if (count > SETTINGS_LISTENERS) {
+    if (count > PASSED_MAX) {
         snprintf(why, why_size, "LISTEN_FDS: %d sockets were passed on; the most is %d", count,
-                 SETTINGS_LISTENERS);
+                 PASSED_MAX);
         return false;
     }
     answer_fd = number_of(ANSWER_VARIABLE);
@@ -108,7 +129,12 @@ bool inherit_ports(struct ports *out, const struct settings *settings, char *why
     for (int i = 0; i < count && ok; i++) {
         fcntl(FIRST + i, F_SETFD, FD_CLOEXEC);
         fcntl(FIRST + i, F_SETFL, fcntl(FIRST + i, F_GETFL) | O_NONBLOCK);
-        ok = take(out, FIRST + i, is_owned((size_t)i), settings, used, why, why_size);
+        struct slice name = name_of((size_t)i);
+        if (is_admin(name))
+            take_admin(admin, FIRST + i, slice_equals(name, SLICE(ADMIN_OWNED)), settings);
+        else
+            ok = take(out, FIRST + i, slice_equals(name, SLICE(OWNED)), settings, used, why,
+                      why_size);
     }
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
@@ -117,9 +143,10 @@ bool inherit_ports(struct ports *out, const struct settings *settings, char *why
     return ok;
 }
 
-void inherit_done(struct ports *ports)
+void inherit_done(struct ports *ports, struct ports *admin)
 {
     ports_claim(ports);
+    ports_claim(admin);
     if (answer_fd < 0)
         return;
     (void)!send(answer_fd, INHERIT_DONE, sizeof INHERIT_DONE - 1, MSG_NOSIGNAL);
@@ -134,23 +161,30 @@ static bool set_number(const char *variable, int n)
     return setenv(variable, text, 1) == 0;
 }
 
-static bool set_names(const struct ports *ports)
+static bool set_names(const struct ports *ports, const struct ports *admin)
 {
-    char text[SETTINGS_LISTENERS * sizeof OWNED + 1] = "";
+    char text[SETTINGS_LISTENERS * sizeof OWNED + sizeof ADMIN_OWNED + 1] = "";
     size_t len = 0;
     for (size_t i = 0; i < ports->count; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i > 0 ? ":" : "",
                                 ports->port[i].lent ? LENT : OWNED);
+    if (admin->count > 0)
+        snprintf(text + len, sizeof text - len, ":%s",
+                 admin->port[0].lent ? ADMIN_LENT : ADMIN_OWNED);
     return setenv("LISTEN_FDNAMES", text, 1) == 0;
 }
 
-int inherit_leave(const struct ports *ports, int answer)
+int inherit_leave(const struct ports *ports, const struct ports *admin, int answer)
 {
-    int count = (int)ports->count, copies[SETTINGS_LISTENERS + 1];
+    int count = 0, from[PASSED_MAX + 1], copies[PASSED_MAX + 1];
+    for (size_t i = 0; i < ports->count; i++)
+        from[count++] = ports->port[i].fd;
+    for (size_t i = 0; i < admin->count; i++)
+        from[count++] = admin->port[i].fd;
+    from[count] = answer;
     /* First out of the way, so that none of them is overwritten. */
     for (int i = 0; i <= count; i++) {
-        int fd = i < count ? ports->port[i].fd : answer;
-        copies[i] = fcntl(fd, F_DUPFD_CLOEXEC, FIRST + count + 1);
+        copies[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FIRST + count + 1);
         if (copies[i] < 0)
             return -1;
     }
@@ -162,6 +196,6 @@ int inherit_leave(const struct ports *ports, int answer)
     if (getenv("WATCHDOG_PID") != NULL && !set_number("WATCHDOG_PID", (int)getpid()))
         return -1;
     bool ok = set_number("LISTEN_PID", (int)getpid()) && set_number("LISTEN_FDS", count) &&
-              set_names(ports) && set_number(ANSWER_VARIABLE, FIRST + count);
+              set_names(ports, admin) && set_number(ANSWER_VARIABLE, FIRST + count);
     return ok ? FIRST + count : -1;
 }

@@ -5,6 +5,7 @@
 #include "process/ask.h"
 #include "process/check.h"
 #include "process/cli.h"
+#include "process/look.h"
 #include "process/supervisor.h"
 #include "proxy/engine.h"
 
@@ -53,6 +54,9 @@ int main(int argc, char *argv[])
     case CLI_RELOAD:
     case CLI_UPGRADE:
         return ask_run(&cli);
+    case CLI_STATUS:
+    case CLI_TOP:
+        return look_run(&cli);
     case CLI_TRY:
         return policy_engine.try(cli.tool_argc, cli.tool_argv);
     case CLI_TEST:

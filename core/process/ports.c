@@ -136,12 +136,12 @@ static const struct port *find_old(const struct ports *old, const struct addr *a
     return NULL;
 }
 
-bool ports_open(struct ports *out, const struct settings *settings, const struct ports *old,
-                char *why, size_t why_size)
+static bool open_all(struct ports *out, const struct settings *settings, const struct addr *wanted,
+                     size_t count, const struct ports *old, char *why, size_t why_size)
 {
     *out = (struct ports){.count = 0};
-    for (size_t i = 0; i < settings->listener_count; i++) {
-        const struct addr *a = &settings->listeners[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct addr *a = &wanted[i];
         const struct port *same = find_old(old, a, out);
         if (same != NULL) {
             out->port[out->count++] = *same;
@@ -154,6 +154,19 @@ bool ports_open(struct ports *out, const struct settings *settings, const struct
         }
     }
     return true;
+}
+
+bool ports_open(struct ports *out, const struct settings *settings, const struct ports *old,
+                char *why, size_t why_size)
+{
+    return open_all(out, settings, settings->listeners, settings->listener_count, old, why,
+                    why_size);
+}
+
+bool ports_open_admin(struct ports *out, const struct settings *settings, const struct ports *old,
+                      char *why, size_t why_size)
+{
+    return open_all(out, settings, &settings->admin, settings->admin.len > 0, old, why, why_size);
 }
 
 void ports_adopt(struct ports *ports, int fd, const struct addr *asked, const struct addr *bound,

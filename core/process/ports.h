@@ -31,6 +31,10 @@ struct ports {
 bool ports_open(struct ports *out, const struct settings *settings, const struct ports *old,
                 char *why, size_t why_size);
 
+/* Likewise, for the address of `admin`, if there is one. */
+bool ports_open_admin(struct ports *out, const struct settings *settings, const struct ports *old,
+                      char *why, size_t why_size);
+
 /* Adds a listening socket that this process was given. With `owned` its path goes over to this
  * process by ports_claim, else never. */
 void ports_adopt(struct ports *ports, int fd, const struct addr *asked, const struct addr *bound,

@@ -18,6 +18,7 @@ static void finish(struct reload *r, bool ok, const char *text)
 {
     r->phase = RELOAD_IDLE;
     r->last_ok = ok;
+    *(ok ? &r->succeeded : &r->failed) += 1;
     r->last_end = sys_realtime();
     ev_timer_stop(r->loop, &r->timer);
     crew_release(r->crew);
@@ -74,6 +75,7 @@ static void tell_all(struct reload *r, const struct control_message *message)
 static void drop_next(struct reload *r)
 {
     ports_close_except(&r->next.ports, &r->current->ports);
+    ports_close_except(&r->next.admin, &r->current->admin);
     config_close(&r->next.config);
 }
 
@@ -170,7 +172,7 @@ static void on_loaded(void *arg, struct config *config, struct slice errors)
         return;
     }
     r->next = (struct crew_generation){.number = r->current->number + 1, .config = *config};
-    if (!ports_open(&r->next.ports, config_settings(config), &r->current->ports, why, sizeof why)) {
+    if (!crew_open_ports(&r->next, &r->current->ports, &r->current->admin, why, sizeof why)) {
         config_close(&r->next.config);
         fail(r, slice_of_string(why));
         return;

@@ -24,7 +24,8 @@ struct reload {
     enum reload_phase phase;
     bool again; /* asked for while one was under way */
     uint32_t serial;
-    uint64_t begun;  /* how many were, those that could not even begin included */
+    uint64_t begun; /* how many were, those that could not even begin included */
+    uint64_t succeeded, failed;
     bool last_ok;    /* how the last one ended */
     double last_end; /* and when, in seconds since 1970; 0: there was none */
     struct ev_loop *loop;

@@ -20,6 +20,8 @@ void status_log_ready(const struct cli *cli, const struct crew *crew)
     log_info("interim %s ready: listening on %.*s, %u worker%s, %s%s", INTERIM_VERSION,
              SLICE_ARG(buf_slice(&line)), crew->size, crew->size == 1 ? "" : "s",
              cli->policy != NULL ? "policy " : "no policy", cli->policy != NULL ? cli->policy : "");
+    if (crew->current->admin.count > 0)
+        log_info("admin: listening on %s", addr_text(&crew->current->admin.port[0].bound, text));
     buf_free(&line);
 }
 
@@ -32,7 +34,7 @@ static const char *last_reload(const struct reload *reload)
 
 void status_log_stats(const struct crew *crew, const struct reload *reload)
 {
-    struct stats sum;
+    static struct stats sum; /* too large for a stack */
     struct buf line;
     buf_init(&line, LINE_MAX_BYTES);
     crew_sum(crew, &sum);

@@ -5,6 +5,7 @@
 #include "process/supervisor.h"
 
 #include "base/log.h"
+#include "process/admin.h"
 #include "process/crew.h"
 #include "process/descriptors.h"
 #include "process/desk.h"
@@ -41,6 +42,7 @@ struct supervisor {
     struct crew crew;
     struct heartbeat heartbeat;
     struct reload reload;
+    struct admin admin;
     struct upgrade upgrade;
     struct desk desk;
     struct notify notify;
@@ -89,7 +91,8 @@ static void go_on(struct supervisor *s)
     } else if (s->upgrade_wanted) {
         s->upgrade_wanted = false;
         log_info("upgrading: starting %s anew", s->cli->argv[0]);
-        if (!upgrade_start(&s->upgrade, s->cli->argv, &s->current.ports, why, sizeof why))
+        if (!upgrade_start(&s->upgrade, s->cli->argv, &s->current.ports, &s->current.admin, why,
+                           sizeof why))
             refuse_upgrade(s, why);
     }
 }
@@ -98,9 +101,11 @@ static void on_ready(void *arg)
 {
     struct supervisor *s = arg;
     s->phase = PHASE_RUNNING;
+    if (s->admin.pid == 0)
+        admin_start(&s->admin);
     status_log_ready(s->cli, &s->crew);
     status_notify(&s->notify, &s->crew, "");
-    inherit_done(&s->current.ports);
+    inherit_done(&s->current.ports, &s->current.admin);
     go_on(s);
 }
 
@@ -116,7 +121,10 @@ static void on_failed(void *arg, const char *why)
 static void on_answer(void *arg, struct crew_worker *worker, const struct control_message *message)
 {
     struct supervisor *s = arg;
-    reload_answer(&s->reload, worker, message);
+    if (message->kind == CONTROL_LISTED)
+        admin_listed(&s->admin, message);
+    else
+        reload_answer(&s->reload, worker, message);
 }
 
 static void on_died(void *arg, struct crew_worker *worker)
@@ -143,10 +151,10 @@ static void start(struct supervisor *s)
 {
     char why[512];
     const struct settings *settings = config_settings(&s->current.config);
-    struct ports inherited;
+    struct ports inherited, admin;
     s->current.number = 1;
-    if (!inherit_ports(&inherited, settings, why, sizeof why) ||
-        !ports_open(&s->current.ports, settings, &inherited, why, sizeof why)) {
+    if (!inherit_ports(&inherited, &admin, settings, why, sizeof why) ||
+        !crew_open_ports(&s->current, &inherited, &admin, why, sizeof why)) {
         log_error("%s; exiting", why);
         give_up(s);
         return;
@@ -158,6 +166,9 @@ static void start(struct supervisor *s)
     descriptors_check(settings);
     s->phase = PHASE_STARTING;
     crew_resize(&s->crew, config_settings(&s->current.config)->workers);
+    /* An older interim still answers on one that was inherited, and it is ready. */
+    if (admin.count == 0)
+        admin_start(&s->admin);
 }
 
 static void print_errors(struct slice errors)
@@ -240,6 +251,8 @@ static void on_reloaded(void *arg, bool ok, const char *text)
 {
     struct supervisor *s = arg;
     status_notify(&s->notify, &s->crew, ok ? "" : text);
+    if (ok)
+        admin_start(&s->admin);
     desk_tell_all(&s->desk, CLI_RELOAD, s->reload.begun, ok, text);
     if (!s->reload.again)
         go_on(s);
@@ -260,6 +273,8 @@ static void on_upgraded(void *arg, pid_t pid, const char *why)
     notify_send(&s->notify, "MAINPID=%d", (int)pid);
     s->handed_over = true;
     ports_lend(&s->current.ports);
+    ports_lend(&s->current.admin);
+    admin_stop(&s->admin);
     if (s->reload_wanted)
         kill(pid, SIGHUP);
     stop(s, false);
@@ -280,6 +295,8 @@ static void on_asked(void *arg, struct desk_visitor *visitor)
     struct supervisor *s = arg;
     if (s->phase == PHASE_ENDING) {
         desk_tell(visitor, false, "it is stopping");
+    } else if (visitor->wish == CLI_STATUS) {
+        admin_tell(&s->admin, visitor);
     } else if (visitor->wish == CLI_RELOAD) {
         visitor->turn = s->reload.begun + 1;
         want_reload(s);
@@ -339,9 +356,11 @@ static void clean_up(struct supervisor *s)
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++)
         ev_signal_stop(s->loop, &s->signals[i]);
     heartbeat_stop(&s->heartbeat);
+    admin_stop(&s->admin);
     desk_close(&s->desk);
     notify_close(&s->notify);
     ports_close_except(&s->current.ports, NULL);
+    ports_close_except(&s->current.admin, NULL);
     config_close(&s->current.config);
     ev_loop_destroy(s->loop);
 }
@@ -363,6 +382,10 @@ int supervisor_run(const struct cli *cli)
     }
     heartbeat_start(&s.heartbeat, &s.crew);
     reload_init(&s.reload, s.loop, cli, &s.crew, &s.current, on_reloaded, &s);
+    if (!admin_init(&s.admin, &s.crew, &s.reload)) {
+        log_error("no memory for the admin listener's board; exiting");
+        return EXIT_FAILURE;
+    }
     upgrade_init(&s.upgrade, s.loop, on_upgraded, &s);
     notify_open(&s.notify, s.loop);
     if (!desk_open(&s.desk, s.loop, on_asked, &s))

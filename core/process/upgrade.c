@@ -71,14 +71,14 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
     kill(u->pid, SIGKILL);
 }
 
-static _Noreturn void become(char *const argv[], const struct ports *ports, int answer,
-                             const sigset_t *mask)
+static _Noreturn void become(char *const argv[], const struct ports *ports,
+                             const struct ports *admin, int answer, const sigset_t *mask)
 {
     char why[256];
     static const int handled[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD};
     for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
         signal(handled[i], SIG_DFL);
-    answer = inherit_leave(ports, answer);
+    answer = inherit_leave(ports, admin, answer);
     if (answer >= 0) {
         sigprocmask(SIG_SETMASK, mask, NULL);
         /* execvp would hand what is no program at all to a shell. */
@@ -102,8 +102,8 @@ void upgrade_init(struct upgrade *u, struct ev_loop *loop,
     u->io.data = u->child.data = u->timer.data = u;
 }
 
-bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *ports, char *why,
-                   size_t why_size)
+bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *ports,
+                   const struct ports *admin, char *why, size_t why_size)
 {
     int pair[2];
     sigset_t all, before;
@@ -116,7 +116,7 @@ bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *po
     sigprocmask(SIG_SETMASK, &all, &before);
     u->pid = fork();
     if (u->pid == 0)
-        become(argv, ports, pair[1], &before);
+        become(argv, ports, admin, pair[1], &before);
     int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     sys_close(pair[1]);

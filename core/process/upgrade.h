@@ -32,8 +32,8 @@ void upgrade_init(struct upgrade *u, struct ev_loop *loop,
                   void (*over)(void *arg, pid_t pid, const char *why), void *arg);
 
 /* Executes argv[0] anew with the same words. False with a message: no `over` then. */
-bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *ports, char *why,
-                   size_t why_size);
+bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *ports,
+                   const struct ports *admin, char *why, size_t why_size);
 
 /* Kills the new parent, if there is one that is not ready yet; no `over` then. */
 void upgrade_cancel(struct upgrade *u);

@@ -192,9 +192,12 @@ static void prepare(struct worker *w, struct control_message *message)
 static bool use(struct worker *w, struct generation *g)
 {
     struct policy *policy = g->policy;
+    const struct settings *settings = config_settings(&g->config);
     g->policy = NULL;
-    if (proxy_use(w->proxy, config_settings(&g->config), policy, g->number, generation_gone, g))
+    if (proxy_use(w->proxy, settings, policy, g->number, generation_gone, g)) {
+        pulse_time_hooks(settings->admin.len > 0 ? w->start.stats->hooks : NULL);
         return true;
+    }
     g->policy = policy;
     return false;
 }
@@ -259,6 +262,13 @@ static void drain(struct worker *w, double seconds)
     proxy_drain(w->proxy, on_drained, w);
 }
 
+static void list_clients(struct worker *w, uint32_t serial)
+{
+    const struct control_message done = {.kind = CONTROL_LISTED, .serial = serial};
+    proxy_list_clients(w->proxy, w->start.listing, serial);
+    send_or_leave(w, &done);
+}
+
 static void obey(struct worker *w, struct control_message *message)
 {
     switch (message->kind) {
@@ -274,11 +284,15 @@ static void obey(struct worker *w, struct control_message *message)
     case CONTROL_DRAIN:
         drain(w, message->seconds);
         break;
+    case CONTROL_LIST:
+        list_clients(w, message->serial);
+        break;
     case CONTROL_STOP:
     case CONTROL_READY:
     case CONTROL_PREPARED:
     case CONTROL_FAILED:
     case CONTROL_COMMITTED:
+    case CONTROL_LISTED:
         leave(w);
     }
 }

@@ -7,6 +7,7 @@
 
 #include "process/config.h"
 #include "process/ports.h"
+#include "proxy/listing.h"
 #include "proxy/pulse.h"
 #include "proxy/stats.h"
 
@@ -19,6 +20,7 @@ struct worker_start {
     int control;
     struct stats *stats;
     struct pulse *pulse;
+    struct listing *listing;
     enum log_level log_level;
 };
 

@@ -65,7 +65,7 @@ static void send_answer(struct exchange *x, struct head *head, struct slice body
         return;
     }
     x->begun = true;
-    x->result.status = head->status;
+    exchange_note_status(x, head->status);
     if (with_body && !x->request.is_head) {
         x->result.bytes_out = body.len;
         conn_put_copy(&x->client->conn, body);

@@ -78,6 +78,7 @@ static void enter(struct client *c, struct list *list)
 {
     list_remove(&c->node);
     list_push_back(list, &c->node);
+    c->entered = (uint32_t)(c->proxy->net.now * CLIENT_TICKS);
 }
 
 static void become_idle(struct client *c)
@@ -509,21 +510,12 @@ void client_reset(struct client *c)
     close_now(c);
 }
 
-/* For how long nothing has come from an idle client. */
-static double silence_of(const struct client *c)
-{
-    const struct timeouts *t = &settings_of(c)->timeouts;
-    double whole = c->step == CLIENT_PROXY ? t->header : t->idle;
-
-    return whole - (c->deadline.due - c->proxy->net.now);
-}
-
 struct client *client_that_yields(const struct proxy *p)
 {
     for (struct list *n = p->idle.next; n != &p->idle; n = n->next) {
         struct client *c = LIST_OWNER(n, struct client, node);
         bool busy = conn_has_news(&c->conn); /* a request came in this same turn of the loop */
-        if (!busy && (!c->fresh || silence_of(c) > FRESH_SECONDS))
+        if (!busy && (!c->fresh || p->net.now - client_entered(c) > FRESH_SECONDS))
             return c;
     }
     return NULL;

@@ -51,6 +51,7 @@ struct client {
         size_t discarded; /* while lingering */
     };
     uint32_t requests; /* begun on it */
+    uint32_t entered;  /* when, the list that it is in: see client_entered */
     enum client_step step : 8;
     enum client_then then : 8;     /* what client_over was told */
     enum framing_kind writing : 8; /* how the response body is framed */
@@ -60,6 +61,14 @@ struct client {
     bool refused;                  /* counted in proxy.refusing */
     bool counted;                  /* in proxy.census */
 };
+
+/* When a client became idle or began a request: monotonic seconds, as precise as its room allows.
+ */
+#define CLIENT_TICKS 16 /* a second */
+static inline double client_entered(const struct client *c)
+{
+    return (double)c->entered / CLIENT_TICKS;
+}
 
 /* Takes over a connected socket. NULL: no memory; the socket is closed. */
 struct client *client_open(struct proxy *p, int fd, const struct addr *peer);

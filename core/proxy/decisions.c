@@ -1,5 +1,5 @@
 /*
- * decisions: where the expectation and the upgrade of an exchange stand.
+ * decisions: where the expectation and the upgrade of an exchange stand, and its final status.
  *
  * The tables are in http/expect, http/interim and http/upgrade; here they are stepped, and nowhere
  * else. Promises that whatever becomes of an expectation, an interim response or an upgrade is
@@ -133,4 +133,11 @@ enum interim_action exchange_judge(struct exchange *x, int code, size_t bytes, c
     else if (action == INTERIM_SWALLOW)
         x->proxy->stats->interims_dropped++;
     return action;
+}
+
+void exchange_note_status(struct exchange *x, int status)
+{
+    x->result.status = status;
+    if (status >= STATS_STATUS_FIRST && status < STATS_STATUS_FIRST + STATS_STATUSES)
+        x->proxy->stats->statuses[status - STATS_STATUS_FIRST]++;
 }

@@ -56,13 +56,20 @@ static void let_go(struct exchange *x)
     net_doom(&x->proxy->net, &x->doom, reap_exchange);
 }
 
+static void note_verdict(struct exchange *x)
+{
+    if (x->call.verdict.kind != VERDICT_FAILED)
+        return;
+    x->proxy->stats->hook_errors++;
+    x->proxy->stats->hooks[x->call.hook].failed++;
+}
+
 /* A hook that had to wait has its verdict. */
 static void hook_over(struct exchange *x)
 {
     x->asking = ASKING_ANSWERED;
     deadline_clear(&x->hook_clock);
-    if (x->call.verdict.kind == VERDICT_FAILED)
-        x->proxy->stats->hook_errors++;
+    note_verdict(x);
     if (x->over)
         let_go(x); /* it was the log hook */
     else
@@ -105,9 +112,9 @@ bool exchange_hook(struct exchange *x, enum policy_hook hook)
     if (!policy_has(policy, hook))
         return true;
     x->call.hook = hook;
+    x->proxy->stats->hooks[hook].asked++;
     if (policy->ops->ask(policy, &x->call)) {
-        if (x->call.verdict.kind == VERDICT_FAILED)
-            x->proxy->stats->hook_errors++;
+        note_verdict(x);
         return true;
     }
     x->asking = ASKING_WAITS;
@@ -395,6 +402,8 @@ void exchange_finish(struct exchange *x, enum outcome outcome)
     x->over = true;
     if (x->response_step == RESPONSE_STEP_TUNNEL)
         leave_tunnel(x);
+    else
+        histogram_note(&x->proxy->stats->elapsed, histogram_waits, x->proxy->net.now - x->began);
     x->response_step = RESPONSE_STEP_OVER;
     clocks_clear(x);
     cancel_hook(x);

@@ -183,6 +183,9 @@ enum expect_action exchange_expect(struct exchange *x, enum expect_event event);
 enum upgrade_action exchange_upgrade(struct exchange *x, enum upgrade_event event);
 enum interim_action exchange_judge(struct exchange *x, int code, size_t bytes, const char **why);
 
+/* Likewise, the final head, or a 101, has gone to the client. */
+void exchange_note_status(struct exchange *x, int status);
+
 /* answer.c: each answers and ends the exchange, or cuts if a final head was already sent. */
 void exchange_answer_status(struct exchange *x, int status, const char *why);
 void exchange_answer_verdict(struct exchange *x);

@@ -29,6 +29,15 @@ static void reap_generation(struct doom *d)
         gone(arg);
 }
 
+static void count_origins(struct generation *g, const struct settings_upstream *u)
+{
+    char text[ADDR_TEXT_MAX];
+
+    for (size_t i = u->first; i < u->first + u->count; i++)
+        g->origins[i] =
+            stats_origin(g->stats, u->name, addr_text(&g->settings->addresses[i], text));
+}
+
 struct generation *generation_new(struct net *net, const struct settings *settings,
                                   struct policy *policy, uint64_t number, struct stats *stats,
                                   void (*gone)(void *arg), void *arg)
@@ -58,6 +67,7 @@ struct generation *generation_new(struct net *net, const struct settings *settin
             sys_free(g);
             return NULL;
         }
+        count_origins(g, u);
     }
     stats->generations++;
     return g;

@@ -20,6 +20,7 @@ struct generation {
     uint64_t number;
     size_t holders; /* the proxy while it is current, and every exchange under it */
     struct upstream upstreams[SETTINGS_UPSTREAMS];
+    struct origin_stats *origins[SETTINGS_ADDRESSES]; /* what is counted of each address */
     void (*gone)(void *arg);
     void *arg;
 };

@@ -34,11 +34,20 @@ static const char *upstream_name(const struct origin *o)
     return x->settings->upstreams[x->view.upstream].name;
 }
 
+struct origin_stats *origin_stats(const struct origin *o)
+{
+    const struct generation *g = o->exchange->generation;
+    size_t upstream = (size_t)(o->upstream - g->upstreams);
+    return g->origins[g->settings->upstreams[upstream].first + o->search.index];
+}
+
 /* Whatever it said, the address serves requests. */
 static void praise(struct origin *o)
 {
-    if (upstream_answered(o->upstream, &o->search))
-        log_info("upstream %s: %s answers again", upstream_name(o), origin_address(o));
+    if (!upstream_answered(o->upstream, &o->search))
+        return;
+    origin_stats(o)->rests_until = 0;
+    log_info("upstream %s: %s answers again", upstream_name(o), origin_address(o));
 }
 
 void origin_blame(struct origin *o, enum health_failure failure, const char *why)
@@ -52,6 +61,8 @@ void origin_blame(struct origin *o, enum health_failure failure, const char *why
     if (rest <= 0)
         return;
     o->exchange->proxy->stats->upstream_rests++;
+    origin_stats(o)->rests++;
+    origin_stats(o)->rests_until = o->exchange->proxy->net.now + rest;
     log_warning("upstream %s: %s failed: %s; trying others first for %g s", upstream_name(o),
                 origin_address(o), why, rest);
 }
@@ -261,6 +272,7 @@ static void note_failure(struct origin *o, int error)
     o->tried = arena_printf(&x->arena, "%.*s%s%s (%s)", SLICE_ARG(o->tried),
                             o->tried.len > 0 ? ", " : "", origin_address(o), strerror(error));
     x->proxy->stats->upstream_failures++;
+    origin_stats(o)->failures++;
 }
 
 static void on_connected(struct conn *conn, int error);
@@ -279,10 +291,12 @@ static bool seek_on(struct origin *o, bool fresh)
             continue;
         }
         o->step = o->uplink->conn.connecting ? ORIGIN_CONNECTING : ORIGIN_HEAD;
-        if (o->step == ORIGIN_CONNECTING)
+        if (o->step == ORIGIN_CONNECTING) {
             stats->upstream_connects++;
-        else
+            origin_stats(o)->connects++;
+        } else {
             stats->upstream_reused++;
+        }
         return true;
     }
     return false;
@@ -357,6 +371,7 @@ bool origin_head(struct origin *o, const struct rewrite_request *r)
     if (!rewrite_request(out, r))
         return false;
     o->writing = r->framing.kind;
+    origin_stats(o)->requests++;
     conn_put_copy(c, buf_slice(out));
     return true;
 }

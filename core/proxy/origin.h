@@ -86,6 +86,9 @@ struct slice origin_take_early(struct origin *o);
 /* The address in use did not serve the request: others are tried before it for a while. */
 void origin_blame(struct origin *o, enum health_failure failure, const char *why);
 
+/* What is counted of the address in use or tried last; there must be one. */
+struct origin_stats *origin_stats(const struct origin *o);
+
 /* The address in use or tried last, as text; "" when none was. */
 const char *origin_address(const struct origin *o);
 

@@ -5,6 +5,7 @@
 #ifndef INTERIM_PROXY_PROXY_H
 #define INTERIM_PROXY_PROXY_H
 
+#include "proxy/listing.h"
 #include "proxy/policy.h"
 #include "proxy/settings.h"
 #include "proxy/stats.h"
@@ -42,6 +43,9 @@ bool proxy_listen(struct proxy *p, int fd);
 
 /* Takes what waits in the socket's queue, then accepts no more on it. */
 void proxy_unlisten(struct proxy *p, int fd);
+
+/* Writes down the clients, the oldest first. */
+void proxy_list_clients(const struct proxy *p, struct listing *out, uint32_t serial);
 
 /*
  * No more clients: idle connections close now, the others after the exchange under way; tunnels

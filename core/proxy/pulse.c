@@ -1,15 +1,21 @@
 /*
- * pulse: stores the words. Promises a few plain stores a turn and a hook, and no system call.
+ * pulse: stores the words. Promises a few plain stores a turn and a hook, and no system call; where
+ * hooks are timed, two looks at the clock a hook.
  *
  * Next: process/heartbeat reads them.
  */
 #include "proxy/pulse.h"
+
+#include "base/sys.h"
 
 #include <ev.h>
 #include <stdatomic.h>
 
 static struct pulse nobodys;
 static struct pulse *pulse = &nobodys;
+static struct hook_stats *timed; /* NULL: nobody wants to know */
+static struct hook_stats *running;
+static double running_since;
 static ev_prepare sleeping;
 static ev_check waking;
 
@@ -57,9 +63,18 @@ static void enter(unsigned doing, uint64_t request)
     beat(2);
 }
 
+void pulse_time_hooks(struct hook_stats *hooks)
+{
+    timed = hooks;
+}
+
 void pulse_enter_hook(enum policy_hook hook, uint64_t request)
 {
     enter(1u + (unsigned)hook, request);
+    if (timed == NULL)
+        return;
+    running = &timed[hook];
+    running_since = sys_monotonic();
 }
 
 void pulse_beat(void)
@@ -75,4 +90,8 @@ void pulse_enter_loading(void)
 void pulse_leave(void)
 {
     enter(0, 0);
+    if (running == NULL)
+        return;
+    histogram_note(&running->runs, histogram_runs, sys_monotonic() - running_since);
+    running = NULL;
 }

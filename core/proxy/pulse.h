@@ -10,7 +10,7 @@
 #ifndef INTERIM_PROXY_PULSE_H
 #define INTERIM_PROXY_PULSE_H
 
-#include "proxy/policy.h"
+#include "proxy/stats.h"
 
 struct ev_loop;
 
@@ -24,6 +24,10 @@ struct pulse {
 
 /* From here on `shared` is written to. For as long as the loop runs. */
 void pulse_start(struct pulse *shared, struct ev_loop *loop);
+
+/* From here on each stretch of a hook is timed: hooks[HOOK_COUNT], or NULL for none. It costs two
+ * looks at the clock a stretch. */
+void pulse_time_hooks(struct hook_stats *hooks);
 
 /* Around every stretch in which a hook runs; they do not nest. */
 void pulse_enter_hook(enum policy_hook hook, uint64_t request);

@@ -37,8 +37,10 @@ static void note_code(struct exchange *x, int code)
 
 static void note_first_byte(struct exchange *x)
 {
-    if (x->result.first_byte <= 0)
-        x->result.first_byte = x->proxy->net.now - x->began;
+    if (x->result.first_byte > 0)
+        return;
+    x->result.first_byte = x->proxy->net.now - x->began;
+    histogram_note(&origin_stats(&x->origin)->first_byte, histogram_waits, x->result.first_byte);
 }
 
 void exchange_interim(struct exchange *x, size_t bytes)
@@ -97,7 +99,7 @@ static void begin_tunnel(struct exchange *x, struct slice protocol)
         return;
     }
     x->begun = true;
-    x->result.status = 101;
+    exchange_note_status(x, 101);
     x->result.upgrade = arena_string(&x->arena, protocol);
     if (x->result.upgrade == NULL)
         x->result.upgrade = "?";
@@ -196,7 +198,7 @@ static void begin_response(struct exchange *x)
         return;
     }
     x->begun = true;
-    x->result.status = r->head.status;
+    exchange_note_status(x, r->head.status);
     x->response_step = RESPONSE_STEP_BODY;
     x->stall_since = x->proxy->net.now;
     exchange_wait_origin(x, WAIT_STALL);
@@ -267,6 +269,7 @@ void exchange_origin_broken(struct exchange *x, enum trouble trouble, const char
     if (trouble == TROUBLE_CLOSED && !x->begun && exchange_retry(x))
         return;
     x->proxy->stats->upstream_failures++;
+    origin_stats(&x->origin)->failures++;
     if (x->begun)
         exchange_cut(x, why);
     else

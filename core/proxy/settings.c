@@ -161,6 +161,39 @@ bool settings_add_listener(struct settings *s, struct slice text, char *why, siz
     return true;
 }
 
+static bool is_of_this_machine(const struct addr *a)
+{
+    const struct in6_addr *ip6 = &a->to.ip6.sin6_addr;
+
+    if (a->to.any.sa_family == AF_INET)
+        return ntohl(a->to.ip4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (a->to.any.sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(ip6) || (IN6_IS_ADDR_V4MAPPED(ip6) && ip6->s6_addr[12] == 127);
+    return true;
+}
+
+static bool check_admin(const struct settings *s, char *why, size_t why_size)
+{
+    char address[ADDR_TEXT_MAX];
+
+    if (s->admin.len == 0)
+        return true;
+    addr_text(&s->admin, address);
+    if (listens_on(s, &s->admin)) {
+        snprintf(why, why_size, "admin: %s is in `listen` too; give it an address of its own",
+                 address);
+        return false;
+    }
+    if (s->admin_public || is_of_this_machine(&s->admin))
+        return true;
+    snprintf(why, why_size,
+             "admin: %s can be reached from other machines, and tells everybody everything; write "
+             "admin = \"127.0.0.1:%u\", or admin = { listen = \"%s\", public = true } if that is "
+             "meant",
+             address, addr_port(&s->admin), address);
+    return false;
+}
+
 bool settings_check(const struct settings *s, char *why, size_t why_size)
 {
     assert(s->upstream >= -1 && s->upstream < (int)s->upstream_count);
@@ -185,13 +218,7 @@ bool settings_check(const struct settings *s, char *why, size_t why_size)
                  "trusted_proxies");
         return false;
     }
-    if (s->admin.len > 0 && listens_on(s, &s->admin)) {
-        char address[ADDR_TEXT_MAX];
-        snprintf(why, why_size, "admin: %s is in `listen` too; give it an address of its own",
-                 addr_text(&s->admin, address));
-        return false;
-    }
-    return true;
+    return check_admin(s, why, why_size);
 }
 
 bool settings_trusts(const struct settings *s, const struct addr *peer)

@@ -84,6 +84,7 @@ struct settings {
     enum statuses statuses;
     enum log_form access_log;
     struct addr admin; /* len 0: none */
+    bool admin_public; /* it may be reached from other machines */
     struct addr_net trusted[SETTINGS_NETWORKS];
     size_t trusted_count;
     bool proxy_protocol;         /* trusted peers begin their connections with a PROXY header */

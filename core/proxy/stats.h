@@ -15,6 +15,8 @@
 #define INTERIM_PROXY_STATS_H
 
 #include "base/buf.h"
+#include "proxy/histogram.h"
+#include "proxy/policy.h"
 
 #define STATS(X)                                                                                   \
     X(accepted, "client connections accepted")                                                     \
@@ -73,15 +75,46 @@
     X(log_lost, "access log lines lost: nobody took them")                                         \
     X(accept_pauses, "times accepting was paused for want of descriptors or memory")
 
+#define STATS_STATUS_FIRST 100
+#define STATS_STATUSES     500 /* 100 to 599 */
+#define STATS_ORIGINS      SETTINGS_ADDRESSES
+
+struct hook_stats {
+    uint64_t asked;
+    uint64_t failed;
+    struct histogram runs; /* each stretch on the CPU, by histogram_runs; see pulse_time_hooks */
+};
+
+/* One address of one upstream. A reload may number them anew, so each place bears its names. */
+struct origin_stats {
+    char upstream[SETTINGS_NAME_MAX]; /* "": the place is free, and so are all behind it */
+    char address[ADDR_TEXT_MAX];
+    uint64_t connects;           /* connections begun */
+    uint64_t requests;           /* sent to it, those sent again included */
+    uint64_t failures;           /* not reached, or broke off */
+    uint64_t rests;              /* times it was passed over for a while */
+    double rests_until;          /* monotonic */
+    struct histogram first_byte; /* end of a request's head to the first byte of any response */
+};
+
 struct stats {
 #define STATS_MEMBER(name, text) uint64_t name;
     STATS(STATS_MEMBER)
 #undef STATS_MEMBER
+    uint64_t statuses[STATS_STATUSES]; /* final ones sent to clients, and 101, from 100 on */
+    struct histogram elapsed;          /* of exchanges that were no tunnels, by histogram_waits */
+    struct hook_stats hooks[HOOK_COUNT];
+    struct origin_stats origins[STATS_ORIGINS];
 };
 
+/* `rests_until` becomes the latest. */
 void stats_add(struct stats *sum, const struct stats *s);
 
-/* Appends {"accepted":1,...} without a newline. */
+/* The place of an address, taken if it has none. Where all are taken the last one stands for all
+ * that come later. */
+struct origin_stats *stats_origin(struct stats *s, const char *upstream, const char *address);
+
+/* Appends {"accepted":1,...} without a newline: the counters of the list. */
 bool stats_write_json(struct buf *out, const struct stats *s);
 
 #endif

@@ -26,7 +26,7 @@
 ---@field limits? interim.limits How much is too much.
 ---@field statuses? "default"|"standard"|"cloudflare" Which status tells of which failure.
 ---@field access_log? "text"|"json"|false The form of the access log.
----@field admin? interim.address|integer Where the admin listener is.
+---@field admin? interim.address|integer|interim.admin Where the admin listener is; without it there is none.
 ---@field trusted_proxies? string|string[] Peers whose X-Forwarded-* fields are kept and added to.
 ---@field proxy_protocol? boolean Peers in trusted_proxies begin with a PROXY header, which says who the client is.
 ---@field via? string|false|interim.via The pseudonym in Via; false leaves the field out.
@@ -47,6 +47,10 @@
 ---@field balance? "round_robin"|"least" Take addresses in turn, or the one with the fewest requests under way.
 ---@field timeouts? interim.upstream_timeouts Those it does not name are the general ones.
 ---@field proxy_protocol? "v1"|"v2" Begin every connection with a PROXY header; each is used once.
+
+---@class (exact) interim.admin
+---@field listen interim.address|integer Where it is.
+---@field public? boolean true lets it be an address that other machines can reach.
 
 ---@class (exact) interim.via
 ---@field name? string The pseudonym.

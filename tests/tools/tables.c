@@ -3,6 +3,7 @@
  * events and actions, and the rules as they answer. tests/tools/tables keeps the page the same.
  */
 #include "proxy/exchange.h"
+#include "proxy/listing.h"
 #include "proxy/stats.h"
 
 #include <ctype.h>
@@ -28,6 +29,7 @@ static const struct word upgrade_events[] = {UPGRADE_EVENTS(WORD)};
 static const struct word upgrade_actions[] = {UPGRADE_ACTIONS(WORD)};
 static const struct word request_steps[] = {REQUEST_STEPS(WORD)};
 static const struct word response_steps[] = {RESPONSE_STEPS(WORD)};
+static const struct word listing_states[] = {LISTING_STATES(WORD)};
 static const struct word counters[] = {STATS(WORD)};
 
 /* SEND_HEAD is shown as "send head", IMPOSSIBLE as a dash. */
@@ -185,6 +187,8 @@ int main(void)
     put_title("The steps of an exchange", "`proxy/exchange.h`.");
     put_list("the request's way", request_steps, COUNT(request_steps));
     put_list("the response's way", response_steps, COUNT(response_steps));
+    put_title("What a client is doing", "`proxy/listing.h`; `/connections` shows it.");
+    put_list("state", listing_states, COUNT(listing_states));
     put_counters();
     return 0;
 }

@@ -78,6 +78,14 @@ def resident(pid):
     raise AssertionError("no VmRSS")
 
 
+def name_of(pid):
+    """Of a process; "" if it has just ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def cpu_seconds(*pids):
     """That processes have spent on a core, by the scheduler's own count."""
     return sum(int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
@@ -154,10 +162,15 @@ class Proxy:
         self.clients.append(wire)
         return wire
 
-    def workers(self):
+    def children(self):
+        """The process ids of the parent's children, each with its name."""
         pid = self.process.pid
         path = f"/proc/{pid}/task/{pid}/children"
-        return [int(child) for child in pathlib.Path(path).read_text().split()]
+        return {int(child): name_of(child) for child in pathlib.Path(path).read_text().split()}
+
+    def workers(self):
+        """All of them but the process behind the admin listener."""
+        return [pid for pid, name in self.children().items() if name != "interim-admin"]
 
     def worker_rss(self):
         """Resident bytes of the one worker."""

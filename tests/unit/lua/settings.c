@@ -148,7 +148,11 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"trusted_proxies = 5",
          "trusted_proxies: must be an address or a network such as \"10.0.0.0/8\", not 5"},
         {"trusted_proxies = { '10.0.0.0/33' }", "trusted_proxies[1]: "},
-        {"admin = {}", "admin: must be an address such as \"127.0.0.1:9901\", not a table"},
+        {"admin = true", "admin: must be an address such as \"127.0.0.1:9901\", not a boolean"},
+        {"admin = {}", "admin: listen is missing: write for example admin = { listen ="},
+        {"admin = { listen = {} }", "admin.listen: must be an address such as"},
+        {"admin = { lisen = 1 }", "admin.lisen: unknown key; did you mean \"listen\"?"},
+        {"admin = '0.0.0.0:9901'", "admin: 0.0.0.0:9901 can be reached from other machines"},
         {"request = 'x'", "request: must be a function, not \"x\""},
     };
     struct scene *s = *state;

@@ -171,8 +171,13 @@ static void a_tool_is_given_all_words_behind_its_name(void **state)
     assert_int_equal(cli.tool_argc, 0);
     assert_true(parse("types", NULL));
     assert_int_equal(cli.command, CLI_TYPES);
+    assert_true(parse("status", "127.0.0.1:1", "--json", NULL));
+    assert_int_equal(cli.command, CLI_STATUS);
+    assert_int_equal(cli.tool_argc, 2);
+    assert_true(parse("top", NULL));
+    assert_int_equal(cli.command, CLI_TOP);
     assert_false(parse("--workers", "2", "try", "policy.lua", NULL));
-    assert_string_equal(message, "try, test and types come first, before any option");
+    assert_string_equal(message, "status, top, try, test and types come first, before any option");
     assert_false(parse("tets", NULL));
     assert_string_equal(message, "unknown command \"tets\"; did you mean \"test\"?");
 }

@@ -237,6 +237,30 @@ static void the_admin_listener_has_an_address_of_its_own(void **state)
     assert_true(settings_check(&s, why, sizeof why));
 }
 
+static void the_admin_listener_is_of_this_machine_unless_it_is_public(void **state)
+{
+    static const char *const local[] = {"127.0.0.1:1", "127.9.8.7:1", "[::1]:1", "unix:/tmp/a",
+                                        "[::ffff:127.0.0.1]:1"};
+    static const char *const other[] = {"0.0.0.0:1", "9901", "[::]:1", "10.0.0.1:1",
+                                        "[::ffff:10.0.0.1]:1"};
+    (void)state;
+    listen_on("127.0.0.1:8080");
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+        assert_int_equal(addr_parse(slice_of_string(local[i]), true, &s.admin, 1, why, sizeof why),
+                         1);
+        assert_true(settings_check(&s, why, sizeof why));
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        assert_int_equal(addr_parse(slice_of_string(other[i]), true, &s.admin, 1, why, sizeof why),
+                         1);
+        assert_false(settings_check(&s, why, sizeof why));
+        assert_non_null(strstr(why, "public = true"));
+        s.admin_public = true;
+        assert_true(settings_check(&s, why, sizeof why));
+        s.admin_public = false;
+    }
+}
+
 static void nobody_is_trusted_unless_listed(void **state)
 {
     struct addr peer;
@@ -266,6 +290,7 @@ int main(void)
         TEST(nothing_to_listen_on_is_an_error),
         TEST(an_upstream_without_an_address_is_an_error),
         TEST(the_admin_listener_has_an_address_of_its_own),
+        TEST(the_admin_listener_is_of_this_machine_unless_it_is_public),
         TEST(nobody_is_trusted_unless_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 
 static struct stats numbered(uint64_t first)
 {
-    struct stats s;
+    struct stats s = {0};
 #define NUMBER(name, text) s.name = first++;
     STATS(NUMBER)
     return s;
@@ -30,6 +30,83 @@ static void a_sum_has_every_counter(void **state)
     assert_int_equal(sum.name, want);                                                              \
     want += 2;
     STATS(CHECK)
+}
+
+static void a_sum_has_statuses_hooks_and_times(void **state)
+{
+    static struct stats sum, more;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        more.statuses[200 - STATS_STATUS_FIRST] = 3;
+        more.hooks[HOOK_LOG] = (struct hook_stats){.asked = 2, .failed = 1};
+        histogram_note(&more.hooks[HOOK_LOG].runs, histogram_runs, 2e-6);
+        histogram_note(&more.elapsed, histogram_waits, 0.5);
+        stats_add(&sum, &more);
+    }
+    assert_int_equal(sum.statuses[100], 6);
+    assert_int_equal(sum.hooks[HOOK_LOG].asked, 4);
+    assert_int_equal(sum.hooks[HOOK_LOG].failed, 2);
+    assert_int_equal(histogram_count(&sum.hooks[HOOK_LOG].runs), 2);
+    assert_int_equal(histogram_count(&sum.elapsed), 3);
+}
+
+static void origins_are_summed_by_name_wherever_they_stand(void **state)
+{
+    static struct stats sum, one, two;
+    (void)state;
+    stats_origin(&one, "a", "1")->requests = 1;
+    stats_origin(&one, "a", "2")->requests = 2;
+    stats_origin(&two, "b", "1")->requests = 10;
+    stats_origin(&two, "a", "1")->requests = 20;
+    stats_origin(&two, "a", "1")->rests_until = 5;
+    stats_add(&sum, &one);
+    stats_add(&sum, &two);
+    assert_int_equal(stats_origin(&sum, "a", "1")->requests, 21);
+    assert_true(stats_origin(&sum, "a", "1")->rests_until > 4);
+    assert_int_equal(stats_origin(&sum, "a", "2")->requests, 2);
+    assert_int_equal(stats_origin(&sum, "b", "1")->requests, 10);
+    assert_string_equal(sum.origins[3].upstream, "");
+}
+
+static void what_finds_no_place_is_counted_with_the_others(void **state)
+{
+    static struct stats s;
+    char name[16];
+    (void)state;
+    for (int i = 0; i < STATS_ORIGINS + 10; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        stats_origin(&s, "u", name)->requests++;
+    }
+    assert_string_equal(s.origins[STATS_ORIGINS - 2].address, "254");
+    assert_string_equal(s.origins[STATS_ORIGINS - 1].upstream, "others");
+    assert_int_equal(s.origins[STATS_ORIGINS - 1].requests, 11);
+}
+
+static void a_histogram_counts_up_to_its_bounds(void **state)
+{
+    struct histogram h = {0};
+    (void)state;
+    histogram_note(&h, histogram_waits, 0.001);
+    histogram_note(&h, histogram_waits, 0.0011);
+    histogram_note(&h, histogram_waits, 1000);
+    assert_int_equal(h.counts[0], 1);
+    assert_int_equal(h.counts[1], 1);
+    assert_int_equal(h.counts[HISTOGRAM_BOUNDS], 1);
+    assert_true(h.sum > 1000);
+}
+
+static void a_quantile_lies_within_its_bucket(void **state)
+{
+    struct histogram h = {0};
+    (void)state;
+    assert_true(histogram_quantile(&h, histogram_waits, 0.5) <= 0);
+    for (int i = 0; i < 100; i++)
+        histogram_note(&h, histogram_waits, i < 90 ? 0.002 : 7);
+    double half = histogram_quantile(&h, histogram_waits, 0.5);
+    assert_true(half > 0.001 && half < 0.0025);
+    assert_true(histogram_quantile(&h, histogram_waits, 0.95) > 5);
+    histogram_note(&h, histogram_waits, 1e9);
+    assert_true(histogram_quantile(&h, histogram_waits, 1) <= 100);
 }
 
 static void the_text_has_every_counter_by_name(void **state)
@@ -88,6 +165,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sum_has_every_counter),
+        cmocka_unit_test(a_sum_has_statuses_hooks_and_times),
+        cmocka_unit_test(origins_are_summed_by_name_wherever_they_stand),
+        cmocka_unit_test(what_finds_no_place_is_counted_with_the_others),
+        cmocka_unit_test(a_histogram_counts_up_to_its_bounds),
+        cmocka_unit_test(a_quantile_lies_within_its_bucket),
         cmocka_unit_test(the_text_has_every_counter_by_name),
         cmocka_unit_test(the_largest_count_is_shown_whole),
         cmocka_unit_test(without_room_nothing_is_written),

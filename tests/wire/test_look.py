@@ -1,0 +1,162 @@
+"""`interim status` and `interim top`: what an operator sees, and what becomes of them when there is
+nothing to see."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import time
+
+import pytest
+
+from harness import PATIENCE, binary, free_port, run
+from scenes import exchange, get
+from test_admin import of
+
+POLICY = """admin = "127.0.0.1:0",
+  request = function(req)
+    if req.path == "/no" or req.path == "/metrics" then return 403 end
+  end,"""
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, *args, rows=40, columns=120):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(binary(), [binary(), *args])
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.text = ""
+
+    def wait(self, pattern):
+        """Reads until the pattern is in what came since the last time."""
+        until = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self.text, re.S)):
+            left = until - time.monotonic()
+            assert left > 0, self.text
+            if select.select([self.fd], [], [], left)[0]:
+                self.text += os.read(self.fd, 65536).decode()
+        self.text = self.text[found.end():]
+        return found
+
+    def press(self, key):
+        os.write(self.fd, key)
+
+    def end(self):
+        """The exit status, when it has ended by itself."""
+        while True:
+            try:
+                if not os.read(self.fd, 65536):
+                    break
+            except OSError:
+                break
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+def test_status_prints_how_it_is(proxy, client, origin):
+    exchange(client, origin)
+    client.send(get(target="/no"))
+    assert client.response().status == 403
+    of(proxy).wait(lambda s: s["counters"]["active"] == 0)
+    done = run("status", str(proxy.process.pid))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"interim \S+   ready   up \d+ s   policy generation 1\n", done.stdout)
+    assert "1 of 1 work" in done.stdout
+    assert re.search(r"^statuses +200 1   403 1$", done.stdout, re.M)
+    assert re.search(r"^answered +upstream 1   here 1 ", done.stdout, re.M)
+    assert re.search(r"^  request +calls 2   failed 0   median \S+ us", done.stdout, re.M)
+    assert re.search(rf"^  {origin.text} +in use  requests 1   failed 0", done.stdout, re.M)
+
+
+def test_status_asks_an_address(proxy):
+    address = "%s:%d" % of(proxy).address
+    assert run("status", address).stdout.startswith("interim ")
+
+
+def test_status_prints_json(proxy):
+    done = run("status", str(proxy.process.pid), "--json")
+    assert json.loads(done.stdout)["state"] == "ready"
+
+
+@pytest.mark.parametrize("command", ["status", "top"])
+def test_there_may_be_no_admin_listener(start, command):
+    done = run(command, str(start("").process.pid))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert 'write admin = "127.0.0.1:9901" in its policy' in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "top"])
+def test_nobody_may_be_there(command):
+    address = f"127.0.0.1:{free_port()}"
+    done = run(command, address)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"interim: {address}: Connection refused\n"
+
+
+def test_it_may_be_something_else_that_answers(proxy):
+    done = run("status", proxy.listen)
+    assert done.returncode == 1 and "it answered 403 Forbidden" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["status", "1", "2"], ["status", "--jsn"], ["top", "--json"]])
+def test_words_that_make_no_sense_are_refused(words):
+    done = run(*words)
+    assert done.returncode == 2 and "--help" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "top"])
+def test_each_has_a_help(command):
+    done = run(command, "--help")
+    assert done.returncode == 0 and "interim top [PID | ADDRESS]" in done.stdout
+
+
+def test_top_prints_once_without_a_terminal(proxy):
+    done = run("top", str(proxy.process.pid))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^answered +upstream 0/s", done.stdout, re.M)
+    assert "\033" not in done.stdout
+
+
+def test_top_shows_what_passes_and_ends_at_q(proxy, client, origin):
+    top = Terminal("top", str(proxy.process.pid))
+    top.wait(r"\033\[\?1049h.*interim .*ready")
+    exchange(client, origin)
+    top.wait(r"answered +upstream 0\.\d/s|answered +upstream 1\.\d/s")
+    top.press(b"q")
+    top.wait(r"\033\[\?1049l")
+    assert top.end() == 0
+
+
+def test_top_draws_no_more_than_there_is_room_for(proxy):
+    top = Terminal("top", str(proxy.process.pid), rows=5, columns=30)
+    top.wait(r"\033\[H.*?\033\[J")
+    frame = top.wait(r"\033\[H(.*?)\033\[J")[1]
+    lines = [re.sub(r"\033\[K", "", line) for line in frame.split("\r\n")]
+    assert len(lines) == 5 and max(map(len, lines)) == 30
+    top.press(b"q")
+    assert top.end() == 0
+
+
+def test_top_gives_the_terminal_back_when_it_is_ended(proxy):
+    top = Terminal("top", str(proxy.process.pid))
+    top.wait(r"interim ")
+    os.kill(top.pid, signal.SIGTERM)
+    top.wait(r"\033\[\?25h\033\[\?1049l")
+    assert top.end() == 0
+
+
+def test_top_says_when_nothing_comes_any_more(start):
+    proxy = start('admin = "127.0.0.1:0", drain = 0,', fresh=True)
+    top = Terminal("top", str(proxy.process.pid))
+    top.wait(r"interim ")
+    proxy.stop()
+    top.wait(r"\033\[\?1049l.*interim: .*: Connection refused")
+    assert top.end() == 1
