@@ -83,7 +83,7 @@ static void send_answer(struct admin_client *c, struct head *head, struct slice 
     if (!c->request.is_head)
         conn_put_copy(&c->conn, body);
     deadline_set(&c->deadline, SEND_SECONDS);
-    if (c->step == ADMIN_SEND && !conn_is_blocked(&c->conn))
+    if (!conn_is_blocked(&c->conn))
         linger(c);
 }
 

@@ -58,8 +58,19 @@ static bool fits(const struct addr *asked, const struct addr *bound)
            strcmp(addr_text(&use, a), addr_text(bound, b)) == 0;
 }
 
-static bool take(struct ports *out, int fd, bool owned, const struct settings *settings, bool *used,
-                 char *why, size_t why_size)
+/* True if it is the socket of the admin listener. */
+static bool take_admin(struct ports *out, int fd, bool owned, const struct settings *settings)
+{
+    struct addr bound = {.len = sizeof bound.to};
+    if (settings->admin.len == 0 || out->count > 0 || !is_listening(fd) ||
+        getsockname(fd, &bound.to.any, &bound.len) != 0 || !fits(&settings->admin, &bound))
+        return false;
+    ports_adopt(out, fd, &settings->admin, &bound, owned);
+    return true;
+}
+
+static bool take(struct ports *out, struct ports *admin, int fd, bool owned,
+                 const struct settings *settings, bool *used, char *why, size_t why_size)
 {
     char text[ADDR_TEXT_MAX];
     struct addr bound = {.len = sizeof bound.to};
@@ -78,6 +89,9 @@ static bool take(struct ports *out, int fd, bool owned, const struct settings *s
         ports_adopt(out, fd, asked, &bound, owned);
         return true;
     }
+    /* A service manager has no name for that one. */
+    if (take_admin(admin, fd, false, settings))
+        return true;
     snprintf(why, why_size,
              "LISTEN_FDS: the socket on %s was passed on, but `listen` does not name it; add it "
              "there, or stop passing it on",
@@ -97,17 +111,6 @@ static struct slice name_of(size_t i)
 static bool is_admin(struct slice name)
 {
     return slice_equals(name, SLICE(ADMIN_OWNED)) || slice_equals(name, SLICE(ADMIN_LENT));
-}
-
-/* Unlike that of clients it is only let go of when the policy no longer names it. */
-static void take_admin(struct ports *out, int fd, bool owned, const struct settings *settings)
-{
-    struct addr bound = {.len = sizeof bound.to};
-    if (settings->admin.len > 0 && is_listening(fd) &&
-        getsockname(fd, &bound.to.any, &bound.len) == 0 && fits(&settings->admin, &bound))
-        ports_adopt(out, fd, &settings->admin, &bound, owned);
-    else
-        sys_close(fd);
 }
 
 bool inherit_ports(struct ports *out, struct ports *admin, const struct settings *settings,
@@ -130,11 +133,11 @@ bool inherit_ports(struct ports *out, struct ports *admin, const struct settings
         fcntl(FIRST + i, F_SETFD, FD_CLOEXEC);
         fcntl(FIRST + i, F_SETFL, fcntl(FIRST + i, F_GETFL) | O_NONBLOCK);
         struct slice name = name_of((size_t)i);
-        if (is_admin(name))
-            take_admin(admin, FIRST + i, slice_equals(name, SLICE(ADMIN_OWNED)), settings);
-        else
-            ok = take(out, FIRST + i, slice_equals(name, SLICE(OWNED)), settings, used, why,
-                      why_size);
+        bool owned = slice_equals(name, SLICE(OWNED)) || slice_equals(name, SLICE(ADMIN_OWNED));
+        if (!is_admin(name))
+            ok = take(out, admin, FIRST + i, owned, settings, used, why, why_size);
+        else if (!take_admin(admin, FIRST + i, owned, settings))
+            sys_close(FIRST + i); /* the policy no longer wants it, and no client waits there */
     }
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");

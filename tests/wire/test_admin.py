@@ -14,6 +14,7 @@ import pytest
 from harness import PATIENCE, ROOT, Proxy, binary, free_port, run
 from programs import need
 from scenes import OK, exchange, get, post
+from test_operating import activated, listening, start_activated
 from test_process import alive
 from test_upgrade import tunnel
 
@@ -625,6 +626,16 @@ def test_a_worker_that_died_is_counted(running):
     proxy.stop()
 
 
+def end_successor(done):
+    """What `interim upgrade` has started ends."""
+    successor = int(re.search(r"process (\d+)", done.stdout)[1])
+    os.kill(successor, signal.SIGTERM)
+    until = time.monotonic() + PATIENCE
+    while alive(successor):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_an_upgrade_hands_it_over(running):
     port = free_port()
     proxy = running(f'admin = "127.0.0.1:{port}",')
@@ -637,9 +648,42 @@ def test_an_upgrade_hands_it_over(running):
     assert asker.stop() == {200}
     after = admin.status()
     assert not before & {worker["pid"] for worker in after["workers"]}
-    successor = int(re.search(r"process (\d+)", done.stdout)[1])
-    os.kill(successor, signal.SIGTERM)
-    until = time.monotonic() + PATIENCE
-    while alive(successor):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    end_successor(done)
+
+
+def test_an_upgrade_without_it_ends_it(running):
+    port = free_port()
+    proxy = running(f'admin = "127.0.0.1:{port}",')
+    assert Admin(("127.0.0.1", port)).status()["state"] == "ready"
+    proxy.write("")
+    done = run("upgrade", str(proxy.process.pid))
+    assert done.returncode == 0, done.stderr
+    assert proxy.process.wait(PATIENCE) == 0
+    assert not is_open(("127.0.0.1", port))
+    end_successor(done)
+
+
+def test_a_port_that_the_kernel_chose_stays_its_own_in_an_upgrade(running, origin):
+    """Both the client's listener and this one fit "any port of 127.0.0.1"."""
+    proxy = running('admin = "127.0.0.1:0",')
+    admin = of(proxy)
+    done = run("upgrade", str(proxy.process.pid))
+    assert done.returncode == 0, done.stderr
+    assert proxy.process.wait(PATIENCE) == 0
+    assert admin.status()["state"] == "ready"
+    exchange(proxy.client(), origin)
+    end_successor(done)
+
+
+def test_a_service_manager_may_pass_it_on(tmp_path, origin):
+    front, back = listening(), listening()
+    address, admin = ("%s:%d" % s.getsockname() for s in (front, back))
+    command, fds = activated(tmp_path, [front, back], f'"{address}", admin = "{admin}"',
+                             upstream=origin.text)
+    process = start_activated(command, fds)
+    assert Admin(back.getsockname()).status()["generation"] == 1
+    for s in (front, back):
+        s.close()
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+    process.stderr.close()
