@@ -108,7 +108,8 @@ static bool make_answer(struct exchange *x, struct head *head, struct slice *bod
         head->status = v->status;
         head->reason = slice_of_string(response_reason(v->status));
         *body = v->body;
-    } else if (!page_make(head, body, head->arena, form, v->status, SLICE(""), slice_of_string(x->id))) {
+    } else if (!page_make(head, body, head->arena, form, v->status, SLICE(""),
+                          slice_of_string(x->id))) {
         return false;
     }
     return add_fields(head, v);

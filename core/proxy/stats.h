@@ -49,7 +49,7 @@
     X(expect_timed, "of them: the origin was silent, the proxy said 100 (`continue`)")             \
     X(expect_continued, "expectations answered here with 100")                                     \
     X(expect_refused, "expectations answered here with a final response")                          \
-    X(timeouts_header, "heads that took longer than `header`: 408; PROXY headers: closed")                        \
+    X(timeouts_header, "heads that took longer than `header`: 408; PROXY headers: closed")         \
     X(timeouts_idle, "client connections closed after `idle`")                                     \
     X(timeouts_body, "request bodies without progress for `body`: 408")                            \
     X(timeouts_connect, "connections to origins not made within `connect`: 522")                   \
