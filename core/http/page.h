@@ -19,8 +19,8 @@ const char *page_sentence(int status);
 /*
  * A built-in page: fills head (status, reason, Content-Type, Cache-Control: no-store; Allow for
  * 405) and *body. `detail` may be empty; it is cut at 1 KiB and escaped for the form, what is not
- * printable ASCII becomes '?'. `id` is the request's id, which needs no escaping (http/trace); empty
- * for none. False when memory is out.
+ * printable ASCII becomes '?'. `id` is the request's id, which needs no escaping (http/trace);
+ * empty for none. False when memory is out.
  */
 bool page_make(struct head *head, struct slice *body, struct arena *arena, enum page_form form,
                int status, struct slice detail, struct slice id);

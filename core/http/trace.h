@@ -11,8 +11,8 @@
 
 /*
  * Writes over `id` if a trusted peer has given the request one: a single field of 1 to
- * TRACE_REQUEST_ID_MAX letters, digits and -._~+/=:@, which mean nothing to a log or a page. Else the
- * head has no X-Request-Id any more: nobody behind this is to read one that was made up.
+ * TRACE_REQUEST_ID_MAX letters, digits and -._~+/=:@, which mean nothing to a log or a page. Else
+ * the head has no X-Request-Id any more: nobody behind this is to read one that was made up.
  */
 void trace_take_request_id(struct head *h, bool trusted, char id[TRACE_REQUEST_ID_MAX + 1]);
 

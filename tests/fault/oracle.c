@@ -38,6 +38,10 @@ static struct questions questions_of(const struct end *client)
     struct questions q = {.count = 0};
     struct message m;
 
+    if (slice_starts(in, SLICE("PROXY "))) {
+        size_t end = slice_find(in, '\n');
+        in = slice_skip(in, end < in.len ? end + 1 : end);
+    }
     while (q.count < REQUESTS_MAX - 1 && wire_next(&in, false, false, &m) && m.bad == NULL) {
         const char *slash = memchr(m.line.at, '/', m.line.len);
         if (has(m.line, "/smuggled"))

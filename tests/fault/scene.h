@@ -58,6 +58,7 @@ struct scene {
     bool varies;            /* how much of what breaks off gets through depends on the pieces */
     bool early;             /* an answer before the early bytes are read cannot know of them */
     bool refused_first;     /* the first of two addresses refuses */
+    bool proxied;           /* clients begin with a PROXY header */
     double own_continue;    /* timeouts.continue */
     size_t answers;         /* final responses that the clients get when nothing goes wrong */
     struct step steps[STEPS_MAX];

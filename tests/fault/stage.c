@@ -333,6 +333,11 @@ static void set_up(const struct scene *scene)
     ev_set_invoke_pending_cb(loop, count_events);
     settings_default(&settings);
     settings.timeouts.continue_ = scene->own_continue;
+    settings.proxy_protocol = scene->proxied;
+    if (scene->proxied) {
+        settings.trusted_count = 1;
+        must(addr_net_parse(SLICE("127.0.0.0/8"), &settings.trusted[0], why, sizeof why));
+    }
     settings.upstream = settings_add_upstream(&settings, SLICE("app"), why, sizeof why);
     if (scene->refused_first) {
         refusing = end_listen(false, 0, "", text, sizeof text);
