@@ -53,7 +53,8 @@ static void add_origin(struct origin_stats *sum, const struct origin_stats *o)
 
 void stats_add(struct stats *sum, const struct stats *s)
 {
-#define STATS_SUM(name, text) sum->name += s->name;
+/* Volatile: one by one and in this order, see stats.h. */
+#define STATS_SUM(name, text) sum->name += *(const volatile uint64_t *)&s->name;
     STATS(STATS_SUM)
 #undef STATS_SUM
     for (size_t i = 0; i < STATS_STATUSES; i++)

@@ -2,7 +2,7 @@
 
 _interim() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="run check reload upgrade try test types help"
+    local commands="run check reload upgrade status top try test types help"
     local running="--workers --allow --log-level --listen --upstream --help --version"
     COMPREPLY=()
 
@@ -33,6 +33,9 @@ _interim() {
     types) options="--output --help" ;;
     reload | upgrade)
         mapfile -t COMPREPLY < <(compgen -W "$(pgrep -x interim 2>/dev/null)" -- "$word")
+        return ;;
+    status | top)
+        mapfile -t COMPREPLY < <(compgen -W "$(pgrep -x interim 2>/dev/null) --json --help" -- "$word")
         return ;;
     help) return ;;
     esac

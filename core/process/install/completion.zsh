@@ -11,7 +11,7 @@ local -a running=(
 
 if ((CURRENT == 2)); then
     _alternative \
-        'commands:command:(run check reload upgrade try test types help)' \
+        'commands:command:(run check reload upgrade status top try test types help)' \
         'options:option:(--listen --upstream --workers --allow --log-level --help --version)' \
         'policies:policy:_files -g "*.lua"'
     return
@@ -39,6 +39,10 @@ test)
 types)
     shift words; ((CURRENT--))
     _arguments '--output[write there]:file:_files' '--help[print a short help]' ;;
+status | top)
+    shift words; ((CURRENT--))
+    _arguments '--json[what the listener has at /status]' '--help[print a short help]' \
+        '1:process id or address:_pids -m interim' ;;
 reload | upgrade) _pids -m interim 2>/dev/null || _message 'process id' ;;
 *)
     _arguments '*--listen[accept clients here]:address' '*--upstream[pass requests on]:address' \
