@@ -68,11 +68,17 @@ static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
     fork_again(a);
 }
 
-/* To the workers; then it is told how many were. Those whose socket is full stand still anyhow. */
+/* To the workers; then it is told how many were. Those whose socket is full stand still anyhow. It
+ * asks no oftener than this by itself: one that was taken over must not keep them from their work.
+ */
 static void pass_on(struct admin *a, uint32_t serial)
 {
     struct control_message list = {.kind = CONTROL_LIST, .serial = serial};
     uint32_t count = 0;
+    double now = sys_monotonic();
+    if (now - a->asked < ADMIN_LISTING_PAUSE / 2)
+        return;
+    a->asked = now;
     for (unsigned i = 0; i < a->crew->used; i++) {
         const struct crew_worker *worker = &a->crew->workers[i];
         if (worker->state == CREW_WORKING || worker->state == CREW_LEAVING)

@@ -17,6 +17,7 @@ struct admin {
     int control;       /* -1: there is none */
     unsigned failures; /* deaths in a row, each soon after its fork */
     double forked;
+    double asked;           /* monotonic: when it last wanted a LIST */
     struct ev_prepare post; /* what the loop has done is on the board before it sleeps */
     struct ev_io io;
     struct ev_child child;
