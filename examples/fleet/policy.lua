@@ -2,18 +2,16 @@
 -- port, and what stands in front of it.
 local NODE = os.getenv("NODE") or "a"
 
--- In front of this node, HAProxy speaks HTTP and says in X-Forwarded-For who the client is: believe
--- it. Or it only passes on bytes: then that field is the client's own, and says what the client likes.
-local behind_http = os.getenv("BEHIND") ~= "tcp"
+-- In front of this node, HAProxy speaks HTTP and says in X-Forwarded-For who the client is. Or it only
+-- passes on bytes, behind a PROXY header that says it.
+local behind_tcp = os.getenv("BEHIND") == "tcp"
 
 return {
   listen   = "127.0.0.1:" .. (os.getenv("PORT") or "8081"),
   upstream = "127.0.0.1:" .. (os.getenv("ORIGIN_PORT") or "9000"),
 
-  trusted_proxies = behind_http and { "127.0.0.1" } or {},
-
-  -- All connections come from HAProxy. One that is trusted is not counted anyway.
-  limits = { connections_per_address = behind_http and 1000 or 0 },
+  trusted_proxies = "127.0.0.1",           -- HAProxy is believed, nobody else
+  proxy_protocol  = behind_tcp,
 
   request = function(req)
     -- For the balancer: this node takes requests. A node that stops refuses connections.
