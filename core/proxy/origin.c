@@ -1,14 +1,14 @@
 /*
- * origin: writes one request to an origin and reads its responses.
+ * origin: finds a connection to an origin, writes one request on it, and lets go of it. The
+ * responses are read in origin_read.c.
  *
  * Owns the connection while the exchange needs it. Promises that a connection goes back to the pool
  * only if both messages ended cleanly and nothing was left over. Before it on a request's way:
- * net/upstream; behind it: http/lint, http/response, then proxy/response_way.
+ * net/upstream; behind it: origin_read.
  */
-#include "proxy/origin.h"
+#include "proxy/origin_local.h"
 
 #include "base/log.h"
-#include "http/lint.h"
 #include "proxy/exchange.h"
 
 #include <errno.h>
@@ -17,18 +17,7 @@
 /* One read's worth that the client cannot take yet, behind an incomplete head. */
 #define IN_EXTRA NET_READ_SIZE
 
-static struct lint_limits limits_of(const struct origin *o)
-{
-    const struct limits *l = &o->exchange->settings->limits;
-    return (struct lint_limits){l->head, l->head, l->fields};
-}
-
-static void broken(struct origin *o, enum trouble trouble, const char *why)
-{
-    exchange_origin_broken(o->exchange, trouble, why);
-}
-
-static const char *upstream_name(const struct origin *o)
+const char *origin_upstream_name(const struct origin *o)
 {
     const struct exchange *x = o->exchange;
     return x->settings->upstreams[x->view.upstream].name;
@@ -39,15 +28,6 @@ struct origin_stats *origin_stats(const struct origin *o)
     const struct generation *g = o->exchange->generation;
     size_t upstream = (size_t)(o->upstream - g->upstreams);
     return g->origins[g->settings->upstreams[upstream].first + o->search.index];
-}
-
-/* Whatever it said, the address serves requests. */
-static void praise(struct origin *o)
-{
-    if (!upstream_answered(o->upstream, &o->search))
-        return;
-    origin_stats(o)->rests_until = 0;
-    log_info("upstream %s: %s answers again", upstream_name(o), origin_address(o));
 }
 
 void origin_blame(struct origin *o, enum health_failure failure, const char *why)
@@ -63,184 +43,8 @@ void origin_blame(struct origin *o, enum health_failure failure, const char *why
     o->exchange->proxy->stats->upstream_rests++;
     origin_stats(o)->rests++;
     origin_stats(o)->rests_until = o->exchange->proxy->net.now + rest;
-    log_warning("upstream %s: %s failed: %s; trying others first for %g s", upstream_name(o),
+    log_warning("upstream %s: %s failed: %s; trying others first for %g s", origin_upstream_name(o),
                 origin_address(o), why, rest);
-}
-
-/* A response head, or a part of one. False when more bytes are needed. */
-static bool take_head(struct origin *o, struct slice *input)
-{
-    struct exchange *x = o->exchange;
-    struct lint_limits limits = limits_of(o);
-    struct arena_mark mark = arena_mark(&x->arena);
-    struct fault fault = fault_none();
-    struct slice head = *input;
-    bool disagreed = false;
-    size_t end = 0;
-
-    if (input->len == 0)
-        return false;
-    o->spoke = true;
-    switch (lint_find_end(*input, &o->scanned, false, &limits, &end, &fault)) {
-    case LINT_MORE:
-        return false;
-    case LINT_BAD:
-        broken(o, TROUBLE_BAD_RESPONSE, fault.why);
-        return false;
-    case LINT_COMPLETE:
-        break;
-    }
-    o->scanned = 0;
-    head.len = end;
-    *input = slice_skip(*input, end);
-    head = arena_copy(&x->arena, head);
-    if (head.at == NULL)
-        fault = fault_of(502, "no memory for a response head");
-    else
-        fault =
-            response_read(&o->response, &x->arena, head, x->request.is_head, &limits, &disagreed);
-    if (disagreed)
-        x->proxy->stats->disagreements++;
-    if (fault_is(fault)) {
-        broken(o, TROUBLE_BAD_RESPONSE, fault.why);
-        return true;
-    }
-    praise(o);
-    if (o->response.head.status == 101) {
-        o->step = ORIGIN_HELD;
-        exchange_switching(x, end);
-    } else if (o->response.head.status < 200) {
-        exchange_interim(x, end);
-        if (o->step == ORIGIN_HEAD)
-            arena_release(&x->arena, mark);
-    } else {
-        o->step = ORIGIN_HELD;
-        body_reader_init(&o->body, o->response.framing);
-        exchange_final(x);
-    }
-    return true;
-}
-
-static void finish_body(struct origin *o)
-{
-    o->step = ORIGIN_DONE;
-    exchange_response_end(o->exchange);
-}
-
-static bool take_body(struct origin *o, struct slice *input)
-{
-    struct slice data[BODY_PIECES];
-    size_t count;
-    enum body_event event = body_read(&o->body, input, data, &count);
-
-    if (count > 0)
-        exchange_response_body(o->exchange, data, count);
-    if (o->step != ORIGIN_BODY)
-        return false;
-    if (event == BODY_BAD) {
-        broken(o, TROUBLE_BAD_RESPONSE, o->body.why);
-        return false;
-    }
-    if (event == BODY_END) {
-        finish_body(o);
-        return false;
-    }
-    return input->len > 0;
-}
-
-static void work(struct origin *o, struct slice *input)
-{
-    bool more = true;
-
-    o->input = input;
-    while (more) {
-        if (o->step == ORIGIN_HEAD)
-            more = take_head(o, input);
-        else if (o->step == ORIGIN_BODY)
-            more = take_body(o, input);
-        else
-            more = false;
-    }
-    o->input = NULL;
-}
-
-static void work_on_held(struct origin *o)
-{
-    struct slice input = buf_slice(&o->in);
-    size_t before = input.len;
-
-    work(o, &input);
-    if (o->uplink == NULL)
-        return;
-    buf_consume(&o->in, before - input.len);
-    if (buf_len(&o->in) == 0) {
-        /* Gathered output may point into it. */
-        net_flush(o->uplink->conn.net);
-        buf_trim(&o->in);
-    }
-}
-
-/* The origin ended its side, or the connection broke. */
-static void on_ended(struct origin *o, bool reset)
-{
-    o->ended = true;
-    conn_read_off(&o->uplink->conn);
-    if (o->step == ORIGIN_HEAD)
-        broken(o, TROUBLE_CLOSED,
-               reset ? "the connection was reset before a complete response head"
-                     : "the connection was closed before a complete response head");
-    else if (o->step == ORIGIN_BODY && o->body.kind == FRAMING_CLOSE && !reset)
-        finish_body(o);
-    else if (o->step == ORIGIN_BODY)
-        broken(o, TROUBLE_CLOSED, "the response body broke off");
-}
-
-/* Passes body bytes on unread. False: they are to be read. */
-static bool pass_body(struct origin *o)
-{
-    struct exchange *x = o->exchange;
-    struct conn *to = o->step == ORIGIN_BODY ? client_pass(x->client) : NULL;
-    size_t most = to != NULL ? body_passable(&o->body, to->net) : 0;
-    struct conn_passed passed;
-    enum body_event event;
-
-    if (most == 0 || !conn_pass(&o->uplink->conn, to, most, &passed))
-        return false;
-    if (passed.io == IO_OK) {
-        event = body_passed(&o->body, passed.bytes);
-        exchange_response_passed(x, passed.bytes);
-        if (event == BODY_END)
-            finish_body(o);
-    } else if (passed.io != IO_AGAIN) {
-        on_ended(o, passed.io == IO_ERR);
-    }
-    return true;
-}
-
-static void on_readable(struct conn *conn)
-{
-    struct origin *o = conn->owner;
-    struct exchange *x = o->exchange;
-    struct slice bytes = {NULL, 0};
-    bool held = buf_len(&o->in) > 0;
-    enum io io;
-
-    if ((o->step != ORIGIN_HEAD && o->step != ORIGIN_BODY) || client_is_blocked(x->client)) {
-        conn_read_off(conn);
-        return;
-    }
-    if (!held && pass_body(o))
-        return;
-    io = held ? conn_read_into(conn, &o->in) : conn_read(conn, &bytes);
-    if (io == IO_EOF || io == IO_ERR) {
-        on_ended(o, io == IO_ERR);
-    } else if (io == IO_OK && held) {
-        work_on_held(o);
-    } else if (io == IO_OK) {
-        work(o, &bytes);
-        if (o->uplink != NULL && !buf_append_slice(&o->in, bytes))
-            broken(o, TROUBLE_BAD_RESPONSE, "no memory for a response");
-    }
 }
 
 static void on_drained(struct conn *conn)
@@ -277,7 +81,8 @@ static void note_failure(struct origin *o, int error)
 
 static void on_connected(struct conn *conn, int error);
 
-static const struct conn_events origin_events = {on_readable, on_drained, on_failed, on_connected};
+static const struct conn_events origin_events = {origin_on_readable, on_drained, on_failed,
+                                                 on_connected};
 
 /* The next address. False when none is left. */
 static bool seek_on(struct origin *o, bool fresh)
@@ -411,9 +216,9 @@ void origin_resume(struct origin *o)
     if (o->step != ORIGIN_HEAD && o->step != ORIGIN_BODY)
         return;
     if (buf_len(&o->in) > 0)
-        work_on_held(o);
+        origin_work_on_held(o);
     else if (o->step == ORIGIN_BODY)
-        work(o, &none); /* a body of no bytes ends without another event */
+        origin_work(o, &none); /* a body of no bytes ends without another event */
     if (o->uplink != NULL && !o->ended && (o->step == ORIGIN_HEAD || o->step == ORIGIN_BODY))
         conn_read_on(&o->uplink->conn);
 }
