@@ -6,6 +6,7 @@
  * that broke off never looks complete, and that nothing but one final head is ever sent.
  */
 #include "base/log.h"
+#include "proxy/clocks.h"
 #include "proxy/exchange.h"
 
 #include <string.h>
@@ -104,9 +105,9 @@ static void begin_tunnel(struct exchange *x, struct slice protocol)
     if (x->result.upgrade == NULL)
         x->result.upgrade = "?";
     x->response_step = RESPONSE_STEP_TUNNEL;
-    exchange_wait_origin(x, WAIT_NOTHING);
-    deadline_clear(&x->ceiling);
-    deadline_clear(&x->gone_clock);
+    /* A tunnel has a clock of its own. These would each wake the worker once more. */
+    x->origin_wait = WAIT_NOTHING;
+    clocks_stop(x);
     if (upgrade_is_websocket(protocol))
         x->proxy->stats->upgrades_websocket++;
     else
