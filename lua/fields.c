@@ -8,16 +8,19 @@
 
 #include <lauxlib.h>
 
+static struct head *head_in(enum handle_kind kind, struct policy_view *view)
+{
+    return kind == HANDLE_REQUEST_HEADERS ? &view->request->head : &view->response->head;
+}
+
 static struct head *head_of(lua_State *L, int index)
 {
     enum handle_kind kind;
     struct policy_view *view = handle_view(L, index, &kind);
 
-    if (kind == HANDLE_REQUEST_HEADERS)
-        return &view->request->head;
-    if (kind != HANDLE_RESPONSE_HEADERS)
+    if (kind != HANDLE_REQUEST_HEADERS && kind != HANDLE_RESPONSE_HEADERS)
         luaL_error(L, "headers expected: call it as headers:name(...)");
-    return &view->response->head;
+    return head_in(kind, view);
 }
 
 static struct slice check_slice(lua_State *L, int index)
@@ -85,9 +88,9 @@ static void push_joined(lua_State *L, const struct head *h, size_t first)
     luaL_pushresult(&joined);
 }
 
-static int headers_index(lua_State *L)
+static int headers_index(lua_State *L, enum handle_kind kind, struct policy_view *view)
 {
-    const struct head *h = head_of(L, 1);
+    const struct head *h = head_in(kind, view);
     struct slice name = check_slice(L, 2);
     size_t first = h->count;
 
@@ -115,11 +118,8 @@ static int headers_index(lua_State *L)
     return 1;
 }
 
-static void check_editable(lua_State *L, struct slice name)
+static void check_editable(lua_State *L, enum handle_kind kind, struct slice name)
 {
-    enum handle_kind kind;
-
-    handle_view(L, 1, &kind);
     if (kind == HANDLE_REQUEST_HEADERS)
         handle_require_hook(L, HOOK_REQUEST, "req.headers");
     if (!slice_is_token(name))
@@ -165,12 +165,12 @@ static int set_list(lua_State *L, struct head *h, struct slice name)
     return 0;
 }
 
-static int headers_newindex(lua_State *L)
+static int headers_newindex(lua_State *L, enum handle_kind kind, struct policy_view *view)
 {
-    struct head *h = head_of(L, 1);
+    struct head *h = head_in(kind, view);
     struct slice name = check_slice(L, 2);
 
-    check_editable(L, name);
+    check_editable(L, kind, name);
     if (lua_isnil(L, 3))
         head_remove(h, name);
     else if (lua_istable(L, 3))

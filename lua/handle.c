@@ -112,7 +112,7 @@ static int handle_index(lua_State *L)
     struct policy_view *view = handle_view(L, 1, &kind);
 
     if (classes[kind]->index != NULL)
-        return classes[kind]->index(L);
+        return classes[kind]->index(L, kind, view);
     find_field(L, kind)->get(L, view);
     return 1;
 }
@@ -123,7 +123,7 @@ static int handle_newindex(lua_State *L)
     struct policy_view *view = handle_view(L, 1, &kind);
 
     if (classes[kind]->newindex != NULL)
-        return classes[kind]->newindex(L);
+        return classes[kind]->newindex(L, kind, view);
     const struct handle_field *field = find_field(L, kind);
     if (field->set == NULL)
         return luaL_error(L, "%s.%s is read-only", classes[kind]->name, field->name);

@@ -35,8 +35,9 @@ struct handle_class {
     const char *name;
     unsigned hooks; /* bit 1u << HOOK_x: the hooks in which it means anything */
     const struct handle_field *fields;
-    lua_CFunction index; /* instead of fields */
-    lua_CFunction newindex;
+    /* Instead of fields: with the key at index 2, the new value at 3. */
+    int (*index)(lua_State *L, enum handle_kind kind, struct policy_view *view);
+    int (*newindex)(lua_State *L, enum handle_kind kind, struct policy_view *view);
 };
 
 extern const struct handle_class request_class, request_headers_class, client_class, response_class,
