@@ -13,6 +13,14 @@
 
 #define KNOWN_MAX 64
 
+/* A policy's own words may hold anything; an error is one line. */
+static void put_on_one_line(char *text)
+{
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '\n')
+            *c = ' ';
+}
+
 void schema_complain(struct schema *s, const char *format, ...)
 {
     char text[512];
@@ -21,9 +29,7 @@ void schema_complain(struct schema *s, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '\n')
-            *c = ' ';
+    put_on_one_line(text);
     s->failures++;
     buf_printf(s->errors, "%s: %s%s%s\n", s->file, s->path, s->path[0] != '\0' ? ": " : "", text);
 }
@@ -33,6 +39,7 @@ size_t schema_enter(struct schema *s, const char *key)
     size_t mark = strlen(s->path);
 
     snprintf(s->path + mark, sizeof s->path - mark, "%s%s", mark > 0 ? "." : "", key);
+    put_on_one_line(s->path + mark);
     return mark;
 }
 
@@ -214,10 +221,10 @@ static void read_value(struct schema *s, int index, const struct schema_rule *ru
     }
 }
 
-static bool is_known(const char *key, const char *const *known, size_t count)
+static bool is_known(struct slice key, const char *const *known, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(key, known[i]) == 0)
+        if (slice_equals(key, slice_of_string(known[i])))
             return true;
     return false;
 }
@@ -234,11 +241,10 @@ static void complain_unknown(struct schema *s, int index, const struct schema_ru
         known[i] = rules[i].key;
     for (int i = 1; i <= keys; i++) {
         lua_rawgeti(s->L, -1, i);
-        const char *key = lua_tostring(s->L, -1);
+        struct slice key = schema_text(s, -1);
         if (!is_known(key, known, count)) {
-            size_t mark = schema_enter(s, key);
-            schema_complain(s, "unknown key%s",
-                            words_hint(hint, sizeof hint, slice_of_string(key), known, count));
+            size_t mark = schema_enter(s, key.at);
+            schema_complain(s, "unknown key%s", words_hint(hint, sizeof hint, key, known, count));
             schema_leave(s, mark);
         }
         lua_pop(s->L, 1);

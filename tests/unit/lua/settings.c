@@ -101,6 +101,21 @@ static void an_unknown_key_is_told_with_its_path_and_the_nearest_known_one(void 
                    "policy.lua: upstreams.a.timeouts.header: unknown key\n");
 }
 
+static void an_error_is_one_line_whatever_the_key(void **state)
+{
+    struct scene *s = *state;
+    assert_refused(s, HEAD "['a\\nb'] = 1 }", "policy.lua: a b: unknown key\n");
+    assert_refused(s, HEAD "timeouts = { ['\\n\\n\\n'] = 1 } }",
+                   "policy.lua: timeouts.   : unknown key\n");
+}
+
+static void a_known_key_with_bytes_behind_a_nul_is_unknown(void **state)
+{
+    struct scene *s = *state;
+    assert_refused(s, HEAD "['expect\\0ation and more'] = 1 }",
+                   "policy.lua: expect: unknown key\n");
+}
+
 static void all_errors_are_told_at_once(void **state)
 {
     struct scene *s = *state;
@@ -288,6 +303,8 @@ int main(void)
         TEST(every_field_is_read),
         TEST(switches_that_are_false_switch_off),
         TEST(an_unknown_key_is_told_with_its_path_and_the_nearest_known_one),
+        TEST(an_error_is_one_line_whatever_the_key),
+        TEST(a_known_key_with_bytes_behind_a_nul_is_unknown),
         TEST(all_errors_are_told_at_once),
         TEST(wrong_types_and_impossible_values_are_refused),
         TEST(addresses_are_checked_where_they_stand),
