@@ -59,11 +59,23 @@ struct reading {
     bool done; /* memory was enough */
 };
 
+static bool is_key_of(const struct config_table *table, lua_State *L, int index)
+{
+    size_t len;
+    const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
+    for (size_t i = 0; key != NULL && i < table->count; i++)
+        if (slice_equals(slice_of(key, len), slice_of_string(table->rules[i].key)))
+            return true;
+    return false;
+}
+
 static int read_settings(lua_State *L)
 {
     struct reading *r = lua_touserdata(L, lua_upvalueindex(1));
     r->taken = config_read(L, 1, FILE_NAME, &r->settings, &r->errors);
     r->done = true;
+    for (lua_pushnil(L); r->taken && lua_next(L, 1) != 0; lua_pop(L, 1))
+        assert(is_key_of(&config_tables[0], L, -2));
     return 0;
 }
 
