@@ -175,7 +175,7 @@ well=0
 try() {
     local command=$1 expected got
     expected=$(echo "$2") # without the empty lines at its end, as `got` is
-    # A line may fail by design (a refused upload); what it printed is what is judged.
+    # A line may fail by design (a refused upload): its status is not judged, what it printed is, below.
     got=$(bash -c "$command" 2>"$place/errors" </dev/null | tr -d '\r') || true
     tried=$((tried + 1))
     if is_like "$got" "$expected"; then

@@ -146,7 +146,6 @@ _Noreturn void admin_server_run(const struct admin_start *start)
     struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOTIMERFD);
     if (loop == NULL || !net_init(&server.net, loop))
         refuse_to_start("out of memory");
-    server.net.waiting_max = SIZE_MAX;
     server.listing.board = start->board;
     server.listing.slots = start->slots;
     server.listing.control = start->control;

@@ -7,9 +7,6 @@
 #include "lua_state.h"
 #include "cookie.h"
 
-#include <stdint.h>
-#include <stdio.h>
-
 static const char chunk[] =
     "local function trim(text) return (text:gsub('^[ \\t]+', ''):gsub('[ \\t]+$', '')) end\n"
     "local function parse(text)\n"
@@ -31,20 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static lua_State *L;
-    if (L == NULL) {
-        L = lua_state_open(chunk);
-        cookie_install(L);
-        lua_getfield(L, -1, "cookie");
-        lua_replace(L, -2);
-    }
-    steps_spent = 0;
-    lua_pushvalue(L, 1);
-    lua_pushvalue(L, 2);
-    lua_pushlstring(L, (const char *)bytes, size);
-    if (lua_pcall(L, 2, 0, 0) != 0 && !is_out_of_steps()) {
-        fprintf(stderr, "%s\n", lua_tostring(L, -1));
-        abort();
-    }
-    lua_settop(L, 2);
+    if (L == NULL)
+        L = lua_state_with(chunk, cookie_install, "cookie");
+    lua_state_feed(L, bytes, size);
     return 0;
 }

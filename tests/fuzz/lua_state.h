@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A state that lives on would be searched for leaks after each input, which takes a millisecond. */
@@ -57,6 +59,32 @@ static lua_State *lua_state_open(const char *chunk)
         abort();
     }
     return L;
+}
+
+/* Opens a library by its name, for a chunk that returns a function of the library and a text, and a
+ * table for it. */
+static inline lua_State *lua_state_with(const char *chunk, void (*install)(lua_State *L),
+                                        const char *name)
+{
+    lua_State *L = lua_state_open(chunk);
+    install(L);
+    lua_getfield(L, -1, name);
+    lua_replace(L, -2);
+    return L;
+}
+
+/* Gives it one text. It raises what does not hold. */
+static inline void lua_state_feed(lua_State *L, const uint8_t *bytes, size_t size)
+{
+    steps_spent = 0;
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_pushlstring(L, (const char *)bytes, size);
+    if (lua_pcall(L, 2, 0, 0) != 0 && !is_out_of_steps()) {
+        fprintf(stderr, "%s\n", lua_tostring(L, -1));
+        abort();
+    }
+    lua_settop(L, 2);
 }
 
 #endif

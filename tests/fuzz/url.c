@@ -10,9 +10,6 @@
 #include "lua_state.h"
 #include "url.h"
 
-#include <stdint.h>
-#include <stdio.h>
-
 static const char chunk[] =
     "local function decode(text)\n"
     "  if text:gsub('%%%x%x', ''):find('%', 1, true) then return nil end\n"
@@ -52,20 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static lua_State *L;
-    if (L == NULL) {
-        L = lua_state_open(chunk);
-        url_install(L);
-        lua_getfield(L, -1, "url");
-        lua_replace(L, -2);
-    }
-    steps_spent = 0;
-    lua_pushvalue(L, 1);
-    lua_pushvalue(L, 2);
-    lua_pushlstring(L, (const char *)bytes, size);
-    if (lua_pcall(L, 2, 0, 0) != 0 && !is_out_of_steps()) {
-        fprintf(stderr, "%s\n", lua_tostring(L, -1));
-        abort();
-    }
-    lua_settop(L, 2);
+    if (L == NULL)
+        L = lua_state_with(chunk, url_install, "url");
+    lua_state_feed(L, bytes, size);
     return 0;
 }

@@ -22,6 +22,7 @@ MANUALS = ["usr/share/man/man1/interim.1.gz", "usr/share/man/man5/interim-policy
 
 for program in ("dpkg-deb", "dpkg-shlibdeps", "file"):
     if not shutil.which(program):
+        # tests/run installs it; `--no-install` leaves tests out by name.
         pytest.skip(f"{program} is missing: install dpkg-dev and file", allow_module_level=True)
 
 
@@ -161,6 +162,7 @@ def test_its_annotations_are_those_of_the_program(root, interim):
 @pytest.mark.parametrize("manual", MANUALS)
 def test_a_manual_renders_without_a_warning(root, manual):
     if not shutil.which("man"):
+        # As above: tests/run installs it.
         pytest.skip("man is missing: install man-db")
     done = subprocess.run(["man", "--warnings", "-l", str(root / manual)], capture_output=True,
                           text=True, env={**os.environ, "MANWIDTH": "80"}, timeout=60)
@@ -201,6 +203,7 @@ def test_a_completion_has_every_command_and_option(root, words, shell):
 @pytest.mark.parametrize("shell", COMPLETIONS)
 def test_a_completion_is_good_code(root, shell):
     if not shutil.which(shell):
+        # As above: tests/run installs it.
         pytest.skip(f"{shell} is missing: install {shell}")
     run(shell, "-n", root / COMPLETIONS[shell])
 
