@@ -19,6 +19,9 @@
 /* For so long, one that was accepted and has said nothing yet may still be about to. */
 #define FRESH_SECONDS 1.0
 
+/* How many idle clients are looked at for one that yields. */
+#define LOOKS_MAX 64
+
 static void reap_client(struct doom *d)
 {
     struct client *c = LIST_OWNER(d, struct client, doom);
@@ -241,7 +244,10 @@ void client_reset(struct client *c)
 
 struct client *client_that_yields(const struct proxy *p)
 {
-    for (struct list *n = p->idle.next; n != &p->idle; n = n->next) {
+    int looks = 0;
+
+    /* A flood of new ones must not make each look long; accepting tries again in a moment. */
+    for (struct list *n = p->idle.next; n != &p->idle && looks < LOOKS_MAX; n = n->next, looks++) {
         struct client *c = LIST_OWNER(n, struct client, node);
         bool busy = conn_has_news(&c->conn); /* a request came in this same turn of the loop */
         if (!busy && (!c->fresh || p->net.now - client_entered(c) > FRESH_SECONDS))
