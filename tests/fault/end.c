@@ -4,7 +4,6 @@
  */
 #include "end.h"
 
-#include "scene.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
@@ -15,6 +14,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define HOSTS 0xfffff0u
 
 static size_t moves;
 
@@ -32,11 +33,12 @@ size_t end_moves(void)
     return moves;
 }
 
-void end_open(struct end *e, int fd)
+void end_open(struct end *e, int fd, bool proxied)
 {
+    e->proxied = proxied;
     e->fd = fd;
     e->paused = e->switched = e->ends = false;
-    e->parting = HERE;
+    e->parting = e->own = HERE;
     e->heard.len = e->said.len = e->sent = e->answers = 0;
     moves++;
 }
@@ -47,6 +49,8 @@ void end_drop(struct end *e, bool reset)
 
     if (e->fd < 0)
         return;
+    if (e->own == HERE && (reset || e->sent == e->said.len))
+        e->own = reset ? RESET : ENDED;
     if (reset)
         setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(e->fd);
@@ -59,7 +63,7 @@ static void hear(struct end *e)
 
     while (e->fd >= 0 && e->parting == HERE) {
         if (e->heard.len == TEXT_MAX)
-            abort(); /* more than any scene says */
+            return; /* more than any scene is about */
         n = recv(e->fd, e->heard.bytes + e->heard.len, TEXT_MAX - e->heard.len, MSG_DONTWAIT);
         if (n < 0 && errno == EAGAIN)
             return;
@@ -81,38 +85,43 @@ static void speak(struct end *e)
         if (n < 0 && errno == EAGAIN)
             return;
         moves++;
-        e->sent = n < 0 ? e->said.len : e->sent + (size_t)n;
+        if (n < 0)
+            e->said.len = e->sent; /* it cannot be said any more */
+        else
+            e->sent += (size_t)n;
     }
-    if (e->fd >= 0 && e->ends)
-        shutdown(e->fd, SHUT_WR);
+    if (e->fd < 0 || !e->ends)
+        return;
+    shutdown(e->fd, SHUT_WR);
+    e->own = ENDED;
 }
 
-static void append(struct end *e, const char *text, unsigned times)
+static void append(struct end *e, struct slice bytes)
 {
-    size_t len = strlen(text);
-
-    for (unsigned i = 0; i < times + !times; i++) {
-        if (e->said.len + len > TEXT_MAX)
-            abort(); /* a scene that is too long */
-        memcpy(e->said.bytes + e->said.len, text, len);
-        e->said.len += len;
-    }
+    if (bytes.len > TEXT_MAX - e->said.len)
+        abort(); /* BYTES_MAX is less */
+    if (bytes.len > 0)
+        memcpy(e->said.bytes + e->said.len, bytes.at, bytes.len);
+    e->said.len += bytes.len;
 }
 
-void end_say(struct end *e, const char *text, unsigned times)
+void end_say(struct end *e, struct slice bytes)
 {
-    append(e, text, times);
+    append(e, bytes);
     speak(e);
 }
 
 size_t end_requests(const struct end *e, char *target)
 {
-    struct slice in = slice_of(e->heard.bytes, e->heard.len);
+    static char room[TEXT_MAX];
+    struct wire w = {slice_of(e->heard.bytes, e->heard.len), false, room, sizeof room};
     struct message m;
     size_t count = 0;
 
     *target = '?';
-    while (wire_next(&in, false, false, &m)) {
+    if (e->proxied)
+        w.in = wire_skip_proxy_header(w.in);
+    while (wire_next(&w, false, &m)) {
         const char *slash = memchr(m.line.at, '/', m.line.len);
         if (count++ == e->answers && slash != NULL)
             *target = slash[1];
@@ -120,7 +129,7 @@ size_t end_requests(const struct end *e, char *target)
     return count;
 }
 
-void end_answer(struct end *e, const char *text, unsigned times)
+void end_answer(struct end *e, struct slice bytes)
 {
     size_t from = e->said.len;
     char target;
@@ -129,13 +138,13 @@ void end_answer(struct end *e, const char *text, unsigned times)
     /* One that heard nothing says nothing: it could not know that it was to be asked. */
     if (end_requests(e, &target) == 0)
         return;
-    append(e, text, times);
+    append(e, bytes);
     label = memmem(e->said.bytes + from, e->said.len - from, "X-For: /?", 9);
     if (label != NULL) {
         label[8] = target;
         e->answers++;
     }
-    e->switched = e->switched || strncmp(text, SWITCH, 12) == 0;
+    e->switched = e->switched || slice_starts(bytes, SLICE("HTTP/1.1 101"));
     speak(e);
 }
 
@@ -176,9 +185,10 @@ static int listen_on(const struct sockaddr *a, socklen_t len, int backlog)
 
 int end_listen(bool local, int backlog, const char *name, char *text, size_t size)
 {
-    static in_addr_t host = INADDR_LOOPBACK;
+    static in_addr_t host;
     /* Of the 127.0.0.0/8 that all are this machine: the ports of one would run out. */
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(host++)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK + host++ % HOSTS)};
     struct sockaddr_un u = {.sun_family = AF_UNIX};
     socklen_t len = sizeof a;
     int fd;

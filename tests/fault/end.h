@@ -4,6 +4,8 @@
 #ifndef INTERIM_TESTS_FAULT_END_H
 #define INTERIM_TESTS_FAULT_END_H
 
+#include "base/slice.h"
+
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,24 +24,26 @@ struct end {
     bool paused; /* does not read */
     bool ends;   /* its sending side, once all is sent */
     enum parting parting;
+    enum parting own; /* what this end did itself, once all was sent */
     struct text heard;
     struct text said;
     size_t sent;    /* of what was said */
     size_t answers; /* final responses said */
     bool switched;  /* a 101 was said */
+    bool proxied;   /* what it hears begins with a PROXY header */
 };
 
 /* Takes over a connected socket. */
-void end_open(struct end *e, int fd);
+void end_open(struct end *e, int fd, bool proxied);
 
 /* Closes it, so that the other side sees an end or a reset. */
 void end_drop(struct end *e, bool reset);
 
-/* Says it, `times` times, as soon as it can be sent. */
-void end_say(struct end *e, const char *text, unsigned times);
+/* Says it as soon as it can be sent. */
+void end_say(struct end *e, struct slice bytes);
 
 /* The same as an origin: an answer is labelled with the request that waits for it. */
-void end_answer(struct end *e, const char *text, unsigned times);
+void end_answer(struct end *e, struct slice bytes);
 
 /* Ends its sending side behind what was said. */
 void end_finish(struct end *e);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,19 +30,13 @@
 #define AFTERMATH    5  /* calls that fail behind an interruption */
 #define TOLD_MAX     200000
 #define WRONG_MOST   10
+#define SCENES_MAX   256
 
 static size_t one_of = SAMPLE;
 static size_t faults, plays, patient_plays, candidates, wrongs;
 
-static const struct scene *scene_at(size_t i)
-{
-    return i < plain_count ? &plain_scenes[i] : &meeting_scenes[i - plain_count];
-}
-
-static size_t scene_count(void)
-{
-    return plain_count + meeting_count;
-}
+static struct scene *scenes[SCENES_MAX];
+static size_t scene_count;
 
 static double processor_seconds(void)
 {
@@ -56,12 +51,10 @@ static void report(const struct play *p, const struct stage *s, const char *wron
 {
     static char told[TOLD_MAX];
     static const char *const endings[] = {"silence", "hanging up", "the worker's end"};
-#define ACT_TEXT(name, text) text,
-    static const char *const acts[] = {ACTS(ACT_TEXT)};
     size_t len = oracle_tell(s, told, sizeof told);
 
     fprintf(stderr, "%s: %s\n  call %zu: %s; after step %zu %s%s; io %d; then %s\n%.*s\n",
-            p->scene->name, wrong, p->faults.at, faults_hit(), p->after, acts[p->interruption],
+            p->scene->name, wrong, p->faults.at, faults_hit(), p->after, act_words(p->interruption),
             p->hurried ? ", and in the same turn the next" : "", (int)p->faults.io,
             endings[p->ending], (int)len, told);
     if (++wrongs >= WRONG_MOST)
@@ -132,8 +125,7 @@ static void sweep(struct sweep w)
             w.play.faults.onward = false;
             w.play.ending = (enum ending)((k + way) % ENDING_COUNT);
             judge_fault(&w);
-            /* A kernel that says EAGAIN for ever says that it is ready for ever as well. */
-            if (faults_error(call, w.play.faults.way) == EAGAIN)
+            if (!faults_lasts(call, w.play.faults.way))
                 continue;
             w.play.faults.onward = true;
             w.play.ending = (enum ending)((k + way + 1) % ENDING_COUNT);
@@ -163,9 +155,9 @@ static void every_scene_comes_out_as_it_should(void **state)
 {
     (void)state;
 
-    for (size_t i = 0; i < scene_count(); i++)
+    for (size_t i = 0; i < scene_count; i++)
         for (int ending = 0; ending < ENDING_COUNT; ending++) {
-            struct play p = {.scene = scene_at(i), .ending = (enum ending)ending, .patient = true};
+            struct play p = {.scene = scenes[i], .ending = (enum ending)ending, .patient = true};
             const struct stage *s = judge(&p);
             if (oracle_answers(s) != p.scene->answers)
                 report(&p, s, "not the number of answers it should have");
@@ -178,8 +170,8 @@ static void any_call_may_fail(void **state)
 {
     (void)state;
 
-    for (size_t i = 0; i < scene_count(); i++) {
-        struct sweep w = {.play.scene = scene_at(i), .first = 1, .step = 1, .all_ways = true};
+    for (size_t i = 0; i < scene_count; i++) {
+        struct sweep w = {.play.scene = scenes[i], .first = 1, .step = 1, .all_ways = true};
         w.calls = w.last = judge(&w.play)->calls;
         w.one_of = one_of == 1 ? 1 : SAMPLE_ALONE;
         sweep(w);
@@ -188,18 +180,9 @@ static void any_call_may_fail(void **state)
 }
 
 static const enum act interruptions[] = {
-    THE_END,       CLIENT_ENDS, CLIENT_LEAVES, CLIENT_RESETS, ORIGIN_ENDS, ORIGIN_LEAVES,
+    NO_ACT,        CLIENT_ENDS, CLIENT_LEAVES, CLIENT_RESETS, ORIGIN_ENDS, ORIGIN_LEAVES,
     ORIGIN_RESETS, BOTH_RESET,  TIME_PASSES,   RELOADS,       DRAINS,
 };
-
-static size_t steps_of(const struct scene *scene)
-{
-    size_t n = 0;
-
-    while (scene->steps[n].act != THE_END)
-        n++;
-    return n;
-}
 
 /* With nothing wrong but that, and with each of the calls failing that come soon behind it. */
 static void interrupt(const struct scene *scene, size_t after, enum act act, bool hurried)
@@ -225,12 +208,12 @@ static void anything_may_happen_at_any_step(void **state)
 {
     (void)state;
 
-    for (size_t i = 0; i < scene_count(); i++)
-        for (size_t after = 0; after <= steps_of(scene_at(i)); after++)
+    for (size_t i = 0; i < scene_count; i++)
+        for (size_t after = 0; after <= scenes[i]->count; after++)
             for (size_t a = 0; a < sizeof interruptions / sizeof *interruptions; a++) {
-                if (interruptions[a] != THE_END)
-                    interrupt(scene_at(i), after, interruptions[a], false);
-                interrupt(scene_at(i), after, interruptions[a], true);
+                if (interruptions[a] != NO_ACT)
+                    interrupt(scenes[i], after, interruptions[a], false);
+                interrupt(scenes[i], after, interruptions[a], true);
             }
     conclude();
 }
@@ -257,8 +240,8 @@ static bool is_same(struct play p, enum fault_io io)
 
 static void same_in(enum fault_io io)
 {
-    for (size_t i = 0; i < scene_count(); i++) {
-        struct sweep w = {.play.scene = scene_at(i), .first = 1, .one_of = one_of};
+    for (size_t i = 0; i < scene_count; i++) {
+        struct sweep w = {.play.scene = scenes[i], .first = 1, .one_of = one_of};
         if (!is_same(w.play, io)) {
             w.play.patient = true;
             (void)is_same(w.play, io);
@@ -267,7 +250,7 @@ static void same_in(enum fault_io io)
         w.play.faults.io = io;
         w.calls = w.last = judge(&w.play)->calls;
         w.step = w.calls / SPLIT_MOST + 1;
-        if (!scene_at(i)->early)
+        if (!scenes[i]->early)
             sweep(w);
     }
     conclude();
@@ -283,6 +266,20 @@ static void a_storm_of_eagain_changes_nothing(void **state)
 {
     (void)state;
     same_in(FAULT_IO_STORM);
+}
+
+/* Those of all files, in the order of their names. */
+static void load_scenes(void)
+{
+    glob_t files;
+
+    if (glob(SCENES "/*.scene", 0, NULL, &files) != 0) {
+        fprintf(stderr, "fault: no scenes in " SCENES "\n");
+        exit(2);
+    }
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        scene_count += scenes_load(files.gl_pathv[i], scenes + scene_count, SCENES_MAX - scene_count);
+    globfree(&files);
 }
 
 int main(int argc, char **argv)
@@ -306,9 +303,12 @@ int main(int argc, char **argv)
     /* What is logged here is meant to go wrong. */
     signal(SIGPIPE, SIG_IGN); /* as the parent of workers does */
     log_open("fault", LOG_ERROR + 1);
+    load_scenes();
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     printf("%zu faults in %zu scenes, played %zu times in %ld s (%zu with patience)\n", faults,
-           scene_count(), plays, (long)(time(NULL) - began), patient_plays);
+           scene_count, plays, (long)(time(NULL) - began), patient_plays);
     faults_print();
+    for (size_t i = 0; i < scene_count; i++)
+        free(scenes[i]);
     return failed;
 }

@@ -49,7 +49,7 @@ void faults_begin(const struct fault_plan *plan);
 size_t faults_calls(void);                /* fallible calls since faults_begin */
 enum fault_call faults_call_at(size_t k); /* what the k-th of them was, from 1 */
 size_t faults_ways(enum fault_call call);
-int faults_error(enum fault_call call, size_t way); /* the errno of that way */
+bool faults_lasts(enum fault_call call, size_t way); /* whether `onward` makes a difference */
 const char *faults_hit(void); /* "recv (ECONNRESET)": what was failed first; "" if nothing was */
 size_t faults_blocks(void);   /* heap blocks handed out and not given back */
 size_t faults_sockets(void);  /* sockets and ends of pipes handed out and not closed */

@@ -12,10 +12,15 @@ static size_t waiting_count, used, freed;
 
 static bool ask(struct policy *p, struct policy_call *call)
 {
+    const struct said *said = &scene->hooks[call->hook];
+    struct verdict *v = &call->verdict;
     (void)p;
-    call->verdict.kind = scene->kind;
-    call->verdict.status = scene->status;
-    if (scene->prompt || waiting_count == WAITING)
+
+    v->kind = said->kind;
+    v->status = said->status;
+    if (v->kind == VERDICT_OFFER)
+        v->offers = call->view->request->offers;
+    if (said->when == PROMPT || waiting_count == WAITING)
         return true;
     waiting[waiting_count++] = call;
     return false;
@@ -49,13 +54,16 @@ static const struct policy_ops ops = {ask, cancel, forget, free_it};
 void hooks_begin(const struct scene *new_scene)
 {
     scene = new_scene;
-    policy = (struct policy){&ops, scene->hooks};
+    policy = (struct policy){&ops, 0};
+    for (int hook = 0; hook < HOOK_COUNT; hook++)
+        if (scene->hooks[hook].when != NO_HOOK)
+            policy.hooks |= 1u << hook;
     waiting_count = used = freed = 0;
 }
 
 struct policy *hooks_use(void)
 {
-    if (scene->hooks == 0)
+    if (policy.hooks == 0)
         return NULL;
     used++;
     return &policy;
@@ -63,7 +71,7 @@ struct policy *hooks_use(void)
 
 void hooks_keep(void)
 {
-    used -= scene->hooks != 0;
+    used -= policy.hooks != 0;
 }
 
 bool hooks_answer(void)

@@ -1,150 +1,204 @@
 /*
- * oracle: reads again what both ends heard, and compares it with what they said.
+ * oracle: compares what one side heard with what the other side said. See oracle.h.
  */
 #include "oracle.h"
 
-#include "wire.h"
+#include "books.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define REQUESTS_MAX 16
-
-/* What a client asked, in order. */
-struct asked {
-    char target;
-    bool head, old, upgrade;
-};
-
-struct questions {
-    struct asked asked[REQUESTS_MAX];
-    size_t count;
-};
-
-static bool has(struct slice s, const char *text)
+static bool is_prefix(struct slice of, struct slice s)
 {
-    return s.len > 0 && memmem(s.at, s.len, text, strlen(text)) != NULL;
+    return s.len == 0 || slice_starts(of, s);
 }
 
-static struct slice heard_by(const struct end *e)
+/* A body that looks whole is all of what was said, any other is the beginning of it. */
+static bool is_body_of(const struct message *heard, const struct message *said)
 {
-    return slice_of(e->heard.bytes, e->heard.len);
+    if (heard->whole)
+        return said->whole && slice_equals(heard->body, said->body);
+    return is_prefix(said->body, heard->body);
 }
 
-/* Bytes that are no request, or only the beginning of one, may have one answer too. */
-static struct questions questions_of(const struct end *client)
-{
-    struct slice in = slice_of(client->said.bytes, client->said.len);
-    struct questions q = {.count = 0};
-    struct message m;
+/* ---- clients ---- */
 
-    if (slice_starts(in, SLICE("PROXY "))) {
-        size_t end = slice_find(in, '\n');
-        in = slice_skip(in, end < in.len ? end + 1 : end);
+static bool has_body(const struct message *response, const struct entry *question)
+{
+    unsigned status = wire_status(response);
+    return status != 204 && status != 304 && !entry_method_is(question, "HEAD");
+}
+
+/* Whether this is what the origin answered to that. */
+static bool was_said(const struct dialogue *origin, const struct message *heard,
+                     const struct entry *question)
+{
+    for (size_t i = 0; i < origin->answered.count; i++) {
+        const struct entry *said = &origin->answered.entries[i];
+        if (said->question < origin->asked.count && said->m.bad == NULL &&
+            wire_status(&said->m) == wire_status(heard) &&
+            entry_same_request(&origin->asked.entries[said->question], question) &&
+            slice_equals(wire_field(&said->m, "X-For"), wire_field(heard, "X-For")) &&
+            (!has_body(heard, question) || is_body_of(heard, &said->m)))
+            return true;
     }
-    while (q.count < REQUESTS_MAX - 1 && wire_next(&in, false, false, &m) && m.bad == NULL) {
-        const char *slash = memchr(m.line.at, '/', m.line.len);
-        if (has(m.line, "/smuggled"))
-            return q;
-        q.asked[q.count++] = (struct asked){
-            .target = slash != NULL ? slash[1] : '?',
-            .head = slice_starts(m.line, SLICE("HEAD ")),
-            .old = slice_ends(m.line, SLICE("HTTP/1.0")),
-            .upgrade = wire_field(&m, "Upgrade").len > 0,
-        };
+    return false;
+}
+
+static const char *judge_final(const struct books *b, const struct message *m,
+                               const struct entry *question)
+{
+    if (wire_field(m, "X-For").len == 0)
+        return NULL; /* the proxy's own */
+    for (size_t i = 0; i < b->origin_count && question != NULL; i++)
+        if (was_said(&b->origins[i], m, question))
+            return NULL;
+    return "an answer that no origin gave to this request, or not all of it that looks whole";
+}
+
+static const char *judge_switch(const struct books *b, const struct entry *heard,
+                                const struct entry *question)
+{
+    if (question == NULL || wire_field(&question->m, "Upgrade").len == 0)
+        return "a 101 that nobody asked for";
+    for (size_t i = 0; i < b->origin_count; i++) {
+        const struct book *said = &b->origins[i].answered;
+        if (said->count > 0 && wire_status(&said->entries[said->count - 1].m) == 101 &&
+            is_prefix(said->rest, heard->after))
+            return NULL;
     }
-    if (in.len > 0 || m.bad != NULL)
-        q.asked[q.count++] = (struct asked){.target = '?'};
-    return q;
+    return "what came through a tunnel no origin said";
 }
 
-/* True if a body that looks whole is what its sender meant. */
-static bool is_as_meant(const struct message *m)
+static size_t count_status(const struct book *book, unsigned status)
 {
-    struct slice size = wire_field(m, "X-Size");
-    uint64_t n;
+    size_t count = 0;
 
-    if (m->body.len == 0 || memchr(m->body.at, '!', m->body.len) != m->body.at + m->body.len - 1)
-        return false;
-    return size.len == 0 || (slice_to_number(size, &n) && n == m->body.len);
+    for (size_t i = 0; i < book->count; i++)
+        count += wire_status(&book->entries[i].m) == status;
+    return count;
 }
 
-static const char *judge_final(const struct message *m, const struct asked *asked, bool any_end)
+/* A 100 may be the proxy's own; all others were said by an origin. */
+static const char *judge_interim(const struct books *b, const struct dialogue *client,
+                                 unsigned status)
 {
-    struct slice label = wire_field(m, "X-For");
-    bool open_ended = wire_field(m, "X-Open").len > 0;
+    size_t said = 0;
 
-    if (label.len > 0 && (label.len != 2 || label.at[1] != asked->target))
-        return "an answer to another request";
-    if (label.len > 0 && m->framed && m->whole && !(open_ended && any_end) && !is_as_meant(m))
-        return "a response that looks whole and is not";
+    for (size_t i = 0; i < b->origin_count; i++)
+        said += count_status(&b->origins[i].answered, status);
+    for (size_t i = 0; i < client->asked.count && status == 100; i++)
+        said += wire_field(&client->asked.entries[i].m, "Expect").len > 0;
+    if (count_status(&client->answered, status) > said)
+        return "an interim response that no origin sent";
     return NULL;
 }
 
-static const char *judge_client(const struct stage *s, const struct end *client)
+static const char *judge_client(const struct books *b, const struct dialogue *client)
 {
-    bool ended = client->parting == ENDED && s->resets_show;
-    struct questions q = questions_of(client);
-    struct slice in = heard_by(client);
-    struct message m;
-    size_t finals = 0;
+    const struct book *asked = &client->asked, *answered = &client->answered;
+    /* Bytes that are no request, or only the beginning of one, may have one answer too. */
+    size_t questions = asked->count + (asked->bad != NULL || asked->rest.len > 0);
     bool closed = false;
 
-    while (wire_next(&in, finals < q.count && q.asked[finals].head, ended, &m)) {
-        const struct asked *asked = &q.asked[finals];
-        const char *wrong;
-        if (m.bad != NULL || wire_status(&m) < 100)
-            return m.bad != NULL ? m.bad : "a client heard what is no response";
-        if (finals == q.count)
+    for (size_t i = 0; i < answered->count; i++) {
+        const struct entry *e = &answered->entries[i];
+        const struct entry *q = e->question < asked->count ? &asked->entries[e->question] : NULL;
+        unsigned status = wire_status(&e->m);
+        const char *wrong = NULL;
+        if (e->m.bad != NULL)
+            return e->m.bad;
+        if (e->question == questions)
             return "an answer that nobody asked for";
         if (closed)
             return "an answer behind the last one";
-        if (wire_status(&m) < 200 && asked->old)
+        if (status < 200 && q != NULL && slice_ends(q->m.line, SLICE("HTTP/1.0")))
             return "an interim response in HTTP/1.0";
-        if (wire_status(&m) == 101)
-            return asked->upgrade ? NULL : "a 101 that nobody asked for";
-        if (wire_status(&m) < 200)
-            continue;
-        wrong = judge_final(&m, asked, s->origin_ended_early);
+        if (status == 101)
+            return judge_switch(b, e, q);
+        wrong = status < 200 ? judge_interim(b, client, status) : judge_final(b, &e->m, q);
         if (wrong != NULL)
             return wrong;
-        finals++;
-        closed = slice_equals_nocase(wire_field(&m, "Connection"), SLICE("close"));
+        closed = status >= 200 &&
+                 slice_equals_nocase(wire_field(&e->m, "Connection"), SLICE("close"));
     }
-    return closed && in.len > 0 ? "bytes behind the last answer" : NULL;
+    if (answered->bad != NULL)
+        return "a client heard what is no response";
+    return closed && answered->rest.len > 0 ? "bytes behind the last answer" : NULL;
 }
 
-static const char *judge_request(const struct message *m)
-{
-    const char *slash = memchr(m->line.at, '/', m->line.len);
+/* ---- origins ---- */
 
-    if (m->bad != NULL)
-        return m->bad;
-    if (slash == NULL || slash[2] != ' ' || !slice_ends(m->line, SLICE(" HTTP/1.1")))
-        return "the origin heard bytes of a body as a request";
-    if (m->framed && m->whole && !is_as_meant(m))
-        return "the origin heard a body that looks whole and is not";
+/* How often this was asked, in all these dialogues. */
+static size_t count_asked(const struct dialogue *dialogues, size_t count, const struct entry *what,
+                          bool expecting)
+{
+    size_t asked = 0;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < dialogues[i].asked.count; k++) {
+            const struct entry *e = &dialogues[i].asked.entries[k];
+            asked += entry_same_request(e, what) &&
+                     (expecting || wire_field(&e->m, "Expect").len == 0);
+        }
+    return asked;
+}
+
+static bool is_idempotent(const struct entry *e)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (entry_method_is(e, methods[i]))
+            return true;
+    return false;
+}
+
+/* Sent again at most once, and only what may be; an expectation kept the body back. */
+static const char *judge_count(const struct books *b, const struct entry *e)
+{
+    size_t asked = count_asked(b->clients, b->client_count, e, true);
+
+    if (!is_idempotent(e) && count_asked(b->origins, b->origin_count, e, false) > asked)
+        return "a request was sent twice that must not be";
+    if (count_asked(b->origins, b->origin_count, e, true) > 2 * asked)
+        return "a request was sent three times";
     return NULL;
 }
 
-static const char *judge_origin(const struct end *origin, unsigned posts[256])
+/* Whether a client asked for just this, and, behind it, said what went through the tunnel. */
+static bool was_asked(const struct books *b, const struct entry *heard, bool tunnel)
 {
-    struct slice in = heard_by(origin);
-    struct message m;
+    for (size_t i = 0; i < b->client_count; i++)
+        for (size_t k = 0; k < b->clients[i].asked.count; k++) {
+            const struct entry *said = &b->clients[i].asked.entries[k];
+            if (entry_same_request(said, heard) && is_body_of(&heard->m, &said->m) &&
+                (!tunnel || is_prefix(said->after, heard->after)))
+                return true;
+        }
+    return false;
+}
 
-    while (wire_next(&in, false, false, &m)) {
-        const char *wrong = judge_request(&m);
-        const char *slash = memchr(m.line.at, '/', m.line.len);
+static const char *judge_origin(const struct books *b, const struct dialogue *origin)
+{
+    const struct book *asked = &origin->asked, *answered = &origin->answered;
+    bool switched = answered->count > 0 &&
+                    wire_status(&answered->entries[answered->count - 1].m) == 101 &&
+                    answered->entries[answered->count - 1].question + 1 == asked->count;
+
+    for (size_t i = 0; i < asked->count; i++) {
+        const struct entry *e = &asked->entries[i];
+        const char *wrong = judge_count(b, e);
+        if (!slice_ends(e->m.line, SLICE(" HTTP/1.1")) || wire_field_count(&e->m, "Host") != 1)
+            return "an origin heard a head that is not ours";
+        if (!was_asked(b, e, switched && i + 1 == asked->count))
+            return "an origin heard what nobody asked, or not all of it that looks whole";
         if (wrong != NULL)
             return wrong;
-        if (slice_starts(m.line, SLICE("POST ")) && wire_field(&m, "Expect").len == 0 &&
-            ++posts[(unsigned char)slash[1]] > 1)
-            return "a POST was sent twice";
-        if (origin->switched && wire_field(&m, "Upgrade").len > 0)
-            return NULL; /* a tunnel's bytes are its own */
     }
-    return NULL;
+    return asked->bad != NULL ? "an origin heard what is no request" : NULL;
 }
+
+/* ---- the worker ---- */
 
 static const char *judge_counters(const struct stage *s)
 {
@@ -167,32 +221,49 @@ static const char *judge_counters(const struct stage *s)
     return faults_sockets() != 0 ? "a socket is lost" : NULL;
 }
 
+/* Whoever smuggles gets more requests out of the worker than it knows of. */
+static const char *judge_sum(const struct stage *s, const struct books *b)
+{
+    uint64_t sent = 0, heard = 0;
+
+    for (size_t i = 0; i < STATS_ORIGINS; i++)
+        sent += s->stats.origins[i].requests;
+    for (size_t i = 0; i < b->origin_count; i++)
+        heard += b->origins[i].asked.count;
+    return heard > sent ? "origins heard more requests than were sent" : NULL;
+}
+
 const char *oracle_judge(const struct stage *s)
 {
-    unsigned posts[256] = {0};
+    const struct books *b = books_of(s);
     const char *wrong = s->wrong != NULL ? s->wrong : judge_counters(s);
 
-    for (size_t i = 0; i < s->client_count && wrong == NULL; i++)
-        wrong = judge_client(s, &s->clients[i]);
-    for (size_t i = 0; i < s->origin_count && wrong == NULL; i++)
-        wrong = judge_origin(&s->origins[i], posts);
-    return wrong;
+    if (b == NULL || wrong != NULL)
+        return wrong;
+    for (size_t i = 0; i < b->client_count && wrong == NULL; i++)
+        wrong = judge_client(b, &b->clients[i]);
+    for (size_t i = 0; i < b->origin_count && wrong == NULL; i++)
+        wrong = judge_origin(b, &b->origins[i]);
+    return wrong != NULL ? wrong : judge_sum(s, b);
+}
+
+/* Where a reset does not show, nobody can say whether what only the end ends is whole: it counts. */
+static bool is_answer(const struct message *m, const struct end *client)
+{
+    bool open_ended = wire_field(m, "Content-Length").len == 0 &&
+                      wire_field(m, "Transfer-Encoding").len == 0;
+    return wire_status(m) >= 200 && (m->whole || (open_ended && client->parting == ENDED));
 }
 
 size_t oracle_answers(const struct stage *s)
 {
+    const struct books *b = books_of(s);
     size_t count = 0;
 
-    for (size_t i = 0; i < s->client_count; i++) {
-        struct questions q = questions_of(&s->clients[i]);
-        struct slice in = heard_by(&s->clients[i]);
-        struct message m;
-        size_t finals = 0;
-        while (finals < q.count &&
-               wire_next(&in, q.asked[finals].head, s->clients[i].parting == ENDED, &m) &&
-               wire_status(&m) != 101)
-            finals += m.whole && wire_status(&m) >= 200;
-        count += finals;
+    for (size_t i = 0; b != NULL && i < b->client_count; i++) {
+        const struct book *answered = &b->clients[i].answered;
+        for (size_t k = 0; k < answered->count; k++)
+            count += is_answer(&answered->entries[k].m, &s->clients[i]);
     }
     return count;
 }
@@ -229,38 +300,34 @@ static void blank(struct teller *t, size_t from)
     }
 }
 
-static void tell_end(struct teller *t, const struct end *e, const struct questions *q)
+static void tell_end(struct teller *t, const struct end *e, const struct book *heard)
 {
     static const char *const partings[] = {[HERE] = "\n", [ENDED] = " END\n", [RESET] = " RESET\n"};
-    struct slice in = heard_by(e);
-    struct message m;
-    size_t finals = 0;
     size_t from = t->len;
 
-    while (wire_next(&in, q != NULL && finals < q->count && q->asked[finals].head,
-                     e->parting == ENDED, &m)) {
-        tell(t, m.head);
-        tell(t, m.body);
-        tell(t, m.whole ? SLICE(" WHOLE\n") : SLICE(" CUT\n"));
-        finals += wire_status(&m) >= 200;
+    for (size_t i = 0; i < heard->count; i++) {
+        const struct message *m = &heard->entries[i].m;
+        tell(t, m->head);
+        tell(t, m->body);
+        tell(t, m->whole ? SLICE(" WHOLE\n") : SLICE(" CUT\n"));
     }
-    tell(t, in);
+    tell(t, heard->rest);
     tell(t, slice_of_string(partings[e->parting]));
     blank(t, from);
 }
 
 size_t oracle_tell(const struct stage *s, char *out, size_t size)
 {
+    const struct books *b = books_of(s);
     struct teller t = {out, 0, size};
 
-    for (size_t i = 0; i < s->client_count; i++) {
-        struct questions q = questions_of(&s->clients[i]);
+    for (size_t i = 0; b != NULL && i < b->client_count; i++) {
         tell(&t, SLICE("A CLIENT HEARD\n"));
-        tell_end(&t, &s->clients[i], &q);
+        tell_end(&t, &s->clients[i], &b->clients[i].answered);
     }
-    for (size_t i = 0; i < s->origin_count; i++) {
+    for (size_t i = 0; b != NULL && i < b->origin_count; i++) {
         tell(&t, SLICE("AN ORIGIN HEARD\n"));
-        tell_end(&t, &s->origins[i], NULL);
+        tell_end(&t, &s->origins[i], &b->origins[i].asked);
     }
     return t.len;
 }

@@ -69,7 +69,7 @@ static void shrink(int fd, int which)
 }
 
 /* A script's words are on the wire as soon as they are said. */
-static void open_end(struct end *e, int fd, bool in_pieces)
+static void open_end(struct end *e, int fd, bool in_pieces, bool proxied)
 {
     int on = 1;
 
@@ -77,18 +77,22 @@ static void open_end(struct end *e, int fd, bool in_pieces)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     else if (in_pieces)
         shrink(fd, SO_SNDBUF);
-    end_open(e, fd);
+    end_open(e, fd, proxied);
 }
 
 static void open_client(void)
 {
-    int fd = socket(entrance.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd;
 
-    must(stage.client_count < CLIENTS && fd >= 0);
+    if (stage.client_count == CLIENTS)
+        return;
+    fd = socket(entrance.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    must(fd >= 0);
     if (now_playing->scene->tight)
         shrink(fd, SO_RCVBUF);
     must(connect(fd, (struct sockaddr *)&entrance, entrance_len) == 0);
-    open_end(&stage.clients[stage.client_count++], fd, true);
+    open_end(&stage.clients[stage.client_count++], fd, true, false);
 }
 
 static void accept_origin(void)
@@ -96,7 +100,8 @@ static void accept_origin(void)
     int fd = accept4(origin_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0 && stage.origin_count < ORIGINS) {
-        open_end(&stage.origins[stage.origin_count++], fd, !now_playing->scene->gush);
+        open_end(&stage.origins[stage.origin_count++], fd, !now_playing->scene->gush,
+                 now_playing->scene->proxies != 0);
     } else if (fd >= 0) {
         go_wrong("connections to the origin without end");
         close(fd);
@@ -210,12 +215,12 @@ static void take_as_client(struct end *client, const struct step *step)
 {
     switch (step->act) {
     case CLIENT_TUNNELS:
-        if (memmem(client->heard.bytes, client->heard.len, SWITCH, 12) == NULL)
+        if (memmem(client->heard.bytes, client->heard.len, "HTTP/1.1 101", 12) == NULL)
             break;
-        end_say(client, step->text, step->times);
+        end_say(client, step->bytes);
         break;
     case CLIENT_SENDS:
-        end_say(client, step->text, step->times);
+        end_say(client, step->bytes);
         break;
     case CLIENT_ENDS:
         end_finish(client);
@@ -235,27 +240,18 @@ static void take_as_client(struct end *client, const struct step *step)
     }
 }
 
-/* An end that only an interruption brings is an end all the same. */
-static void note_end(const struct end *origin)
-{
-    if (origin->said.len > 0 && origin->said.bytes[origin->said.len - 1] != '!')
-        stage.origin_ended_early = true;
-}
-
 static void take_as_origin(struct end *origin, const struct step *step)
 {
     if (origin == NULL)
         return;
     switch (step->act) {
     case ORIGIN_SENDS:
-        end_answer(origin, step->text, step->times);
+        end_answer(origin, step->bytes);
         break;
     case ORIGIN_ENDS:
-        note_end(origin);
         end_finish(origin);
         break;
     case ORIGIN_LEAVES:
-        note_end(origin);
         end_drop(origin, false);
         break;
     case ORIGIN_RESETS:
@@ -275,7 +271,7 @@ static void take(const struct step *step)
     struct end *client = &stage.clients[stage.client_count - 1];
 
     switch (step->act) {
-    case THE_END:
+    case NO_ACT:
     case ACT_COUNT:
         break;
     case ANOTHER_CLIENT:
@@ -290,7 +286,10 @@ static void take(const struct step *step)
         (void)hooks_answer();
         break;
     case TIME_PASSES:
-        faults_pass(step->times);
+        faults_pass(step->number);
+        break;
+    case ONE_TURN:
+        turn();
         break;
     case RELOADS:
         (void)use_policy(GENERATION);
@@ -314,6 +313,20 @@ static void take(const struct step *step)
 
 /* ---- a scene ---- */
 
+static void apply(const struct scene *scene)
+{
+    settings.timeouts.continue_ = scene->own_continue;
+    settings.proxy_protocol = scene->proxied;
+    if (scene->requests > 0)
+        settings.limits.requests = scene->requests;
+    if (scene->clients > 0)
+        settings.limits.connections = scene->clients;
+    if (scene->unpooled)
+        settings.limits.upstream_idle = 0;
+    if (scene->buffered > 0)
+        settings.limits.buffered = scene->buffered;
+}
+
 static void set_up(const struct scene *scene)
 {
     char text[128], why[128];
@@ -322,7 +335,8 @@ static void set_up(const struct scene *scene)
     memset(&stage.stats, 0, sizeof stage.stats);
     stage.client_count = stage.origin_count = 0;
     stage.resets_show = !scene->local;
-    stage.origin_ended_early = false;
+    stage.proxied = scene->proxied;
+    stage.early = scene->early;
     stage.calls_before = 0;
     hooks_begin(scene);
     draining = false;
@@ -332,8 +346,7 @@ static void set_up(const struct scene *scene)
     loop = ev_loop_new(EVFLAG_AUTO);
     ev_set_invoke_pending_cb(loop, count_events);
     settings_default(&settings);
-    settings.timeouts.continue_ = scene->own_continue;
-    settings.proxy_protocol = scene->proxied;
+    apply(scene);
     if (scene->proxied) {
         settings.trusted_count = 1;
         must(addr_net_parse(SLICE("127.0.0.0/8"), &settings.trusted[0], why, sizeof why));
@@ -347,6 +360,7 @@ static void set_up(const struct scene *scene)
     must(getsockname(listener, (struct sockaddr *)&entrance, &entrance_len) == 0);
     origin_listener = end_listen(scene->local, 64, "out", text, sizeof text);
     must(settings_add_address(&settings, slice_of_string(text), why, sizeof why));
+    settings.upstreams[0].proxy_protocol = (enum proxy_version)(scene->proxies % 3);
 }
 
 static bool start_worker(void)
@@ -370,13 +384,8 @@ static void let_time_pass(void)
 
 static void hang_up(bool reset)
 {
-    for (size_t i = 0; i < stage.client_count; i++)
-        end_drop(&stage.clients[i], reset);
-    for (size_t i = 0; i < stage.origin_count; i++) {
-        if (!reset)
-            note_end(&stage.origins[i]);
-        end_drop(&stage.origins[i], reset);
-    }
+    for (size_t i = 0; i < stage.client_count + stage.origin_count; i++)
+        end_drop(end_at(i), reset);
 }
 
 static void come_to_rest(enum ending ending)
@@ -397,20 +406,23 @@ static void come_to_rest(enum ending ending)
 
 static void play_steps(const struct play *play)
 {
-    const struct step *steps = play->scene->steps;
-    const struct step interruption = {.act = play->interruption, .times = 61};
+    const struct scene *scene = play->scene;
+    const struct step interruption = {.act = play->interruption, .number = 61};
 
-    for (size_t i = 0; i == 0 || steps[i - 1].act != THE_END; i++) {
-        bool hurried = play->hurried && i == play->after;
+    for (size_t i = 0; i <= scene->count; i++) {
         if (i == play->after) {
             stage.calls_before = faults_calls();
             take(&interruption);
-            if (!hurried)
+            if (!play->hurried)
                 settle();
         }
-        take(&steps[i]);
-        settle();
+        if (i == scene->count)
+            break;
+        take(&scene->steps[i]);
+        if (i + 1 == scene->count || !scene->steps[i + 1].at_once)
+            settle();
     }
+    settle();
 }
 
 static void count_log_lines(void)

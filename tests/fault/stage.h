@@ -19,15 +19,10 @@
 struct play {
     const struct scene *scene;
     struct fault_plan faults;
-    enum act interruption; /* THE_END: none */
+    enum act interruption; /* or NO_ACT */
     size_t after;          /* it comes after so many steps */
     bool hurried;          /* and the step behind it comes in the same turn of the loop */
-    enum ending {
-        ENDING_SILENCE, /* nobody moves, time alone must bring the worker to rest */
-        ENDING_HANGUP,  /* both ends leave */
-        ENDING_FREE,    /* the worker ends in the middle */
-        ENDING_COUNT
-    } ending;
+    enum ending ending;
     bool patient; /* gives the machine time before it believes that nothing more comes */
 };
 
@@ -37,7 +32,8 @@ struct stage {
     struct end clients[CLIENTS], origins[ORIGINS];
     size_t client_count, origin_count;
     bool resets_show;        /* they do not on unix sockets */
-    bool origin_ended_early; /* before the last byte of what it meant to say */
+    bool proxied;            /* clients begin with a PROXY header */
+    bool early;              /* bytes behind an offered upgrade are no request */
     size_t log_lines;        /* written to the access log */
     size_t calls;            /* fallible ones */
     size_t calls_before;     /* the interruption */

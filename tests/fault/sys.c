@@ -69,9 +69,10 @@ size_t faults_ways(enum fault_call call)
     return n;
 }
 
-int faults_error(enum fault_call call, size_t way)
+/* A kernel that says EAGAIN for ever says that it is ready for ever as well. */
+bool faults_lasts(enum fault_call call, size_t way)
 {
-    return kinds[call].ways[way % faults_ways(call)];
+    return kinds[call].ways[way % faults_ways(call)] != EAGAIN;
 }
 
 static const char *way_name(enum fault_call call, size_t way)
@@ -130,7 +131,7 @@ static bool fails(enum fault_call call)
         hit_call = call;
         hit_way = plan.way % faults_ways(call);
         tally[call][hit_way]++;
-    } else if (!hit || !plan.onward || call != hit_call) {
+    } else if (!hit || !plan.onward || call != hit_call || !faults_lasts(call, hit_way)) {
         return false;
     }
     errno = kinds[call].ways[hit_way];
