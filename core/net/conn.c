@@ -259,6 +259,7 @@ void conn_read_on(struct conn *c)
 void conn_read_off(struct conn *c)
 {
     c->reading = false;
+    c->emptied = false;
     update_interest(c);
 }
 
@@ -278,13 +279,22 @@ double conn_last_taken(struct conn *c)
     return c->last_taken;
 }
 
+bool conn_is_silent(struct conn *c)
+{
+    size_t got;
+    char byte;
+    return c->emptied || c->transport->read(c, &byte, 1, &got) == IO_AGAIN;
+}
+
 enum io conn_read(struct conn *c, struct slice *bytes)
 {
+    size_t most = net_read_size(c->net);
     size_t got;
     enum io io;
 
     net_flush(c->net);
-    io = c->transport->read(c, c->net->read_buffer, net_read_size(c->net), &got);
+    io = c->transport->read(c, c->net->read_buffer, most, &got);
+    c->emptied = got < most;
     *bytes = slice_of(c->net->read_buffer, got);
     return io;
 }
@@ -307,6 +317,7 @@ enum io conn_read_into(struct conn *c, struct buf *into)
         return IO_ERR;
     }
     io = c->transport->read(c, room, want, &got);
+    c->emptied = got < want;
     buf_commit(into, got);
     return io;
 }
@@ -394,6 +405,7 @@ bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_pass
     p = pipe_take(net);
     if (p == NULL)
         return false;
+    from->emptied = false;
     got = sys_splice(from->fd, p->fd[1], most);
     if (got > 0) {
         p->held = (size_t)got;

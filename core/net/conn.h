@@ -32,6 +32,7 @@ struct conn {
     bool connecting : 1;
     bool write_failed : 1; /* output goes nowhere from now on */
     bool told : 1;         /* of that */
+    bool emptied : 1;      /* the last read was given less than it had room for: all there was */
     int fd;                /* -1: closed */
     uint32_t
         acked; /* the low bits of what the peer had, when output began to wait or was looked at */
@@ -73,6 +74,10 @@ void conn_read_off(struct conn *c);
 
 /* Whether the loop has found an event on it of which the owner was not told yet. */
 bool conn_has_news(const struct conn *c);
+
+/* Whether nothing has come that was not read, not even an end. Takes a byte if something has: such
+ * a connection is of no use any more. */
+bool conn_is_silent(struct conn *c);
 
 /* Reads once into the worker's buffer; *bytes live until the next read of any connection. */
 enum io conn_read(struct conn *c, struct slice *bytes);

@@ -134,7 +134,10 @@ void pool_give(struct uplink *u)
 {
     struct pool *p = u->pool;
 
-    if (p->idle_count >= p->max_idle || conn_is_blocked(&u->conn) || u->conn.write_failed) {
+    /* What came unseen belongs to no request, and may be taken for an answer to the next, which can
+     * be there before the loop looks again. */
+    if (p->idle_count >= p->max_idle || conn_is_blocked(&u->conn) || u->conn.write_failed ||
+        !conn_is_silent(&u->conn)) {
         pool_discard(u);
         return;
     }

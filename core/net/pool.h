@@ -49,8 +49,8 @@ struct uplink *pool_take(struct pool *p);
 struct uplink *pool_connect(struct pool *p, const struct addr *to, const struct conn_events *events,
                             void *owner);
 
-/* Gives a busy connection back, for another exchange. Closes it when the pool is full or when it
- * has output waiting. */
+/* Gives a busy connection back, for another exchange. Closes it when the pool is full, when it has
+ * output waiting, or when something came on it that was not read. */
 void pool_give(struct uplink *u);
 
 /* Ends a busy or idle connection; the memory goes when the loop next sleeps. */

@@ -69,8 +69,8 @@ static void read_line(struct entry *e)
     struct slice rest = slice_skip(line, first < line.len ? first + 1 : first);
 
     e->method = slice_of(line.at, first);
-    e->target = to_origin_form(slice_of(rest.at, slice_find(rest, ' ')),
-                               entry_method_is(e, "OPTIONS"));
+    e->target =
+        to_origin_form(slice_of(rest.at, slice_find(rest, ' ')), entry_method_is(e, "OPTIONS"));
 }
 
 /* RFC 9112 section 2.2: one or two empty lines before a request are nothing. */
@@ -89,8 +89,8 @@ static bool read_requests(struct book *book, struct slice in, bool one_offer)
 
     book->count = 0;
     book->bad = NULL;
-    skip_empty_lines(&w.in);
     book->rest = w.in;
+    skip_empty_lines(&w.in);
     while (fits && book->bad == NULL && wire_next(&w, false, &e.m)) {
         book->bad = e.m.bad != NULL ? e.m.bad : wire_status(&e.m) > 0 ? "a response" : NULL;
         if (book->bad != NULL)
@@ -99,8 +99,8 @@ static bool read_requests(struct book *book, struct slice in, bool one_offer)
         e.after = w.in;
         fits = add(book, &e);
         book->bad = e.m.broken;
-        skip_empty_lines(&w.in);
         book->rest = w.in;
+        skip_empty_lines(&w.in);
         if (one_offer && wire_field(&e.m, "Upgrade").len > 0)
             break;
     }
@@ -110,7 +110,9 @@ static bool read_requests(struct book *book, struct slice in, bool one_offer)
 
 /* ---- responses ---- */
 
-static bool read_responses(struct dialogue *d, struct slice in, bool ended)
+/* `origin`: who said them, when it is to be asked which of them were said too early. */
+static bool read_responses(struct dialogue *d, struct slice in, bool ended,
+                           const struct end *origin)
 {
     struct book *book = &d->answered;
     struct wire w = open_wire(in, ended);
@@ -121,8 +123,8 @@ static bool read_responses(struct dialogue *d, struct slice in, bool ended)
     book->bad = NULL;
     book->rest = w.in;
     while (fits && !switched && book->bad == NULL) {
-        bool bodyless = e.question < d->asked.count &&
-                        entry_method_is(&d->asked.entries[e.question], "HEAD");
+        bool bodyless =
+            e.question < d->asked.count && entry_method_is(&d->asked.entries[e.question], "HEAD");
         unsigned status;
         if (!wire_next(&w, bodyless, &e.m))
             break;
@@ -131,6 +133,8 @@ static bool read_responses(struct dialogue *d, struct slice in, bool ended)
         if (status < 100)
             break;
         e.after = book->rest = w.in;
+        e.unasked =
+            origin != NULL && e.question >= end_asked_at(origin, (size_t)(e.m.head.at - in.at));
         fits = add(book, &e);
         e.question += status >= 200;
         switched = status == 101;
@@ -149,7 +153,7 @@ static bool read_client(struct dialogue *d, const struct stage *s, const struct 
     if (s->proxied)
         said = wire_skip_proxy_header(said);
     return read_requests(&d->asked, said, s->early) &&
-           read_responses(d, slice_of(client->heard.bytes, client->heard.len), ended);
+           read_responses(d, slice_of(client->heard.bytes, client->heard.len), ended, NULL);
 }
 
 /* What an origin had no time to send was never on the wire. Where a reset does not show, it is an
@@ -161,10 +165,13 @@ static bool read_origin(struct dialogue *d, const struct stage *s, const struct 
     struct book *asked = &d->asked, *answered = &d->answered;
     const struct entry *last;
 
+    d->deaf = origin->paused || origin->heard.len == TEXT_MAX;
+
     if (origin->proxied)
         heard = wire_skip_proxy_header(heard);
     if (!read_requests(asked, heard, false) ||
-        !read_responses(d, slice_of(origin->said.bytes, origin->sent), ended))
+        !read_responses(d, slice_of(origin->said.bytes, origin->sent), ended,
+                        s->blind ? NULL : origin))
         return false;
     last = answered->count > 0 ? &answered->entries[answered->count - 1] : NULL;
     if (last != NULL && wire_status(&last->m) == 101 && last->question < asked->count) {
@@ -177,7 +184,7 @@ static bool read_origin(struct dialogue *d, const struct stage *s, const struct 
 
 const struct books *books_of(const struct stage *s)
 {
-    bool fits = true;
+    bool fits = !s->crowded;
 
     room_used = 0;
     books.client_count = s->client_count;

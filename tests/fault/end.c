@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,8 @@ void end_open(struct end *e, int fd, bool proxied)
     e->fd = fd;
     e->paused = e->switched = e->ends = false;
     e->parting = e->own = HERE;
-    e->heard.len = e->said.len = e->sent = e->answers = 0;
+    e->was_reset = false;
+    e->heard.len = e->said.len = e->sent = e->answers = e->mark_count = 0;
     moves++;
 }
 
@@ -49,8 +51,9 @@ void end_drop(struct end *e, bool reset)
 
     if (e->fd < 0)
         return;
-    if (e->own == HERE && (reset || e->sent == e->said.len))
+    if (e->own == HERE)
         e->own = reset ? RESET : ENDED;
+    e->said.len = e->sent;
     if (reset)
         setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(e->fd);
@@ -71,8 +74,35 @@ static void hear(struct end *e)
         if (n > 0)
             e->heard.len += (size_t)n;
         else
-            e->parting = n == 0 ? ENDED : RESET;
+            e->parting = n == 0 && !e->was_reset ? ENDED : RESET;
     }
+}
+
+/* It cannot be said any more. The kernel tells of a reset once, and reading would not show it. */
+static void give_up(struct end *e)
+{
+    e->said.len = e->sent;
+    e->was_reset = e->own == HERE;
+}
+
+/* To be called before what was just sent is counted. */
+static void mark(struct end *e)
+{
+    const struct mark *last = e->mark_count > 0 ? &e->marks[e->mark_count - 1] : NULL;
+    char target;
+    size_t asked = e->paused ? SIZE_MAX : end_requests(e, &target);
+
+    if (e->mark_count < MARKS_MAX && (last == NULL || last->asked != asked))
+        e->marks[e->mark_count++] = (struct mark){e->sent, asked};
+}
+
+size_t end_asked_at(const struct end *e, size_t byte)
+{
+    size_t asked = SIZE_MAX;
+
+    for (size_t i = 0; i < e->mark_count && e->marks[i].from <= byte; i++)
+        asked = e->marks[i].asked;
+    return e->mark_count < MARKS_MAX ? asked : SIZE_MAX;
 }
 
 static void speak(struct end *e)
@@ -85,10 +115,12 @@ static void speak(struct end *e)
         if (n < 0 && errno == EAGAIN)
             return;
         moves++;
-        if (n < 0)
-            e->said.len = e->sent; /* it cannot be said any more */
-        else
-            e->sent += (size_t)n;
+        if (n < 0) {
+            give_up(e);
+            break;
+        }
+        mark(e);
+        e->sent += (size_t)n;
     }
     if (e->fd < 0 || !e->ends)
         return;

@@ -19,18 +19,28 @@ struct text {
 
 enum parting { HERE, ENDED, RESET }; /* of the other side, as this one has seen it */
 
+/* From this byte on, what was sent was sent when so many requests had been heard. */
+struct mark {
+    size_t from, asked;
+};
+
+#define MARKS_MAX 64
+
 struct end {
     int fd;      /* -1: closed by the script */
     bool paused; /* does not read */
     bool ends;   /* its sending side, once all is sent */
     enum parting parting;
-    enum parting own; /* what this end did itself, once all was sent */
+    bool was_reset;   /* as a failed attempt to say something showed */
+    enum parting own; /* what this end did itself */
     struct text heard;
     struct text said;
     size_t sent;    /* of what was said */
     size_t answers; /* final responses said */
-    bool switched;  /* a 101 was said */
-    bool proxied;   /* what it hears begins with a PROXY header */
+    struct mark marks[MARKS_MAX];
+    size_t mark_count;
+    bool switched; /* a 101 was said */
+    bool proxied;  /* what it hears begins with a PROXY header */
 };
 
 /* Takes over a connected socket. */
@@ -47,6 +57,9 @@ void end_answer(struct end *e, struct slice bytes);
 
 /* Ends its sending side behind what was said. */
 void end_finish(struct end *e);
+
+/* How many requests had been heard when this byte was sent; SIZE_MAX: nobody knows. */
+size_t end_asked_at(const struct end *e, size_t byte);
 
 /* Requests heard. *target is that of the oldest one without an answer, or `?`. */
 size_t end_requests(const struct end *e, char *target);

@@ -4,6 +4,7 @@
  *
  *     fault          a sample of all faults, and everything else
  *     fault --all    every fault; prints what was injected
+ *     fault FILE     plays the scenes of a file as they say, and tells what was heard
  *
  * A whole worker runs in this thread, with a policy in C, and both ends of the wire are scripts.
  */
@@ -268,6 +269,26 @@ static void a_storm_of_eagain_changes_nothing(void **state)
     same_in(FAULT_IO_STORM);
 }
 
+static int show(const char *path)
+{
+    static char told[TOLD_MAX];
+    int wrong_ones = 0;
+
+    scene_count = scenes_load(path, scenes, SCENES_MAX);
+    for (size_t i = 0; i < scene_count; i++) {
+        struct play p = stage_as_said(scenes[i]);
+        const struct stage *s;
+        const char *wrong;
+        p.patient = true;
+        s = stage_play(&p);
+        wrong = oracle_judge(s);
+        wrong_ones += wrong != NULL;
+        printf("%s: %s, %zu answers\n%.*s\n", p.scene->name, wrong != NULL ? wrong : "good",
+               oracle_answers(s), (int)oracle_tell(s, told, sizeof told), told);
+    }
+    return wrong_ones > 0;
+}
+
 /* Those of all files, in the order of their names. */
 static void load_scenes(void)
 {
@@ -278,7 +299,8 @@ static void load_scenes(void)
         exit(2);
     }
     for (size_t i = 0; i < files.gl_pathc; i++)
-        scene_count += scenes_load(files.gl_pathv[i], scenes + scene_count, SCENES_MAX - scene_count);
+        scene_count +=
+            scenes_load(files.gl_pathv[i], scenes + scene_count, SCENES_MAX - scene_count);
     globfree(&files);
 }
 
@@ -294,15 +316,17 @@ int main(int argc, char **argv)
     time_t began = time(NULL);
     int failed;
 
-    if (argc == 2 && strcmp(argv[1], "--all") == 0) {
-        one_of = 1;
-    } else if (argc > 1) {
-        fprintf(stderr, "usage: fault [--all]\n");
-        return 2;
-    }
     /* What is logged here is meant to go wrong. */
     signal(SIGPIPE, SIG_IGN); /* as the parent of workers does */
     log_open("fault", LOG_ERROR + 1);
+    if (argc == 2 && strcmp(argv[1], "--all") == 0) {
+        one_of = 1;
+    } else if (argc == 2 && argv[1][0] != '-') {
+        return show(argv[1]);
+    } else if (argc > 1) {
+        fprintf(stderr, "usage: fault [--all | FILE]\n");
+        return 2;
+    }
     load_scenes();
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     printf("%zu faults in %zu scenes, played %zu times in %ld s (%zu with patience)\n", faults,

@@ -28,15 +28,23 @@ static bool has_body(const struct message *response, const struct entry *questio
     return status != 204 && status != 304 && !entry_method_is(question, "HEAD");
 }
 
+/* Whether an origin that said this had heard that. */
+static bool is_for(const struct dialogue *origin, const struct entry *said,
+                   const struct entry *question)
+{
+    if (said->question >= origin->asked.count)
+        return origin->deaf;
+    return entry_same_request(&origin->asked.entries[said->question], question);
+}
+
 /* Whether this is what the origin answered to that. */
 static bool was_said(const struct dialogue *origin, const struct message *heard,
                      const struct entry *question)
 {
     for (size_t i = 0; i < origin->answered.count; i++) {
         const struct entry *said = &origin->answered.entries[i];
-        if (said->question < origin->asked.count && said->m.bad == NULL &&
-            wire_status(&said->m) == wire_status(heard) &&
-            entry_same_request(&origin->asked.entries[said->question], question) &&
+        if (said->m.bad == NULL && !said->unasked && wire_status(&said->m) == wire_status(heard) &&
+            is_for(origin, said, question) &&
             slice_equals(wire_field(&said->m, "X-For"), wire_field(heard, "X-For")) &&
             (!has_body(heard, question) || is_body_of(heard, &said->m)))
             return true;
@@ -105,8 +113,8 @@ static const char *judge_client(const struct books *b, const struct dialogue *cl
         const struct entry *q = e->question < asked->count ? &asked->entries[e->question] : NULL;
         unsigned status = wire_status(&e->m);
         const char *wrong = NULL;
-        if (e->m.bad != NULL)
-            return e->m.bad;
+        if (e->m.bad != NULL || !slice_starts(e->m.line, SLICE("HTTP/1.1 ")))
+            return "a client heard a head that is not ours";
         if (e->question == questions)
             return "an answer that nobody asked for";
         if (closed)
@@ -118,8 +126,8 @@ static const char *judge_client(const struct books *b, const struct dialogue *cl
         wrong = status < 200 ? judge_interim(b, client, status) : judge_final(b, &e->m, q);
         if (wrong != NULL)
             return wrong;
-        closed = status >= 200 &&
-                 slice_equals_nocase(wire_field(&e->m, "Connection"), SLICE("close"));
+        closed =
+            status >= 200 && slice_equals_nocase(wire_field(&e->m, "Connection"), SLICE("close"));
     }
     if (answered->bad != NULL)
         return "a client heard what is no response";
@@ -137,8 +145,8 @@ static size_t count_asked(const struct dialogue *dialogues, size_t count, const 
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < dialogues[i].asked.count; k++) {
             const struct entry *e = &dialogues[i].asked.entries[k];
-            asked += entry_same_request(e, what) &&
-                     (expecting || wire_field(&e->m, "Expect").len == 0);
+            asked +=
+                entry_same_request(e, what) && (expecting || wire_field(&e->m, "Expect").len == 0);
         }
     return asked;
 }
@@ -247,11 +255,12 @@ const char *oracle_judge(const struct stage *s)
     return wrong != NULL ? wrong : judge_sum(s, b);
 }
 
-/* Where a reset does not show, nobody can say whether what only the end ends is whole: it counts. */
+/* Where a reset does not show, nobody can say whether what only the end ends is whole: it counts.
+ */
 static bool is_answer(const struct message *m, const struct end *client)
 {
-    bool open_ended = wire_field(m, "Content-Length").len == 0 &&
-                      wire_field(m, "Transfer-Encoding").len == 0;
+    bool open_ended =
+        wire_field(m, "Content-Length").len == 0 && wire_field(m, "Transfer-Encoding").len == 0;
     return wire_status(m) >= 200 && (m->whole || (open_ended && client->parting == ENDED));
 }
 

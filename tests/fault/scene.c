@@ -44,8 +44,7 @@ static const struct {
     struct slice words;
 } acts[] = {
 #define ACT_ENTRY(name, operand, words) [name] = {operand, SLICE_INIT(words)},
-    ACTS(ACT_ENTRY)
-};
+    ACTS(ACT_ENTRY)};
 
 static const struct setter {
     size_t offset;
@@ -353,7 +352,9 @@ size_t scenes_load(const char *path, struct scene *scenes[], size_t max)
 struct fault_plan scene_faults(const struct scene *s)
 {
     return (struct fault_plan){
-        .io = s->bytewise ? FAULT_IO_SHORT : s->storm ? FAULT_IO_STORM : FAULT_IO_WHOLE,
+        .io = s->bytewise ? FAULT_IO_SHORT
+              : s->storm  ? FAULT_IO_STORM
+                          : FAULT_IO_WHOLE,
         .at = s->fail,
         .way = s->way,
         .onward = s->onward != 0,

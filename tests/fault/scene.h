@@ -1,21 +1,21 @@
 /*
  * scene: what both ends of the wire do, step by step, and what the policy between them says.
  *
- * Scenes are text, in files `scenes/NAME.scene`: what is tested here, what the fuzzer starts from and
- * what it finds are written in one language. A scene is a name, how it is set up, and its steps:
+ * Scenes are text, in files `scenes/NAME.scene`: what is tested here, what the fuzzer starts from
+ * and what it finds are written in one language. A scene is a name, how it is set up, and its
+ * steps:
  *
  *     scene an expectation, refused here
  *     hook expect answer 403 waits
  *     answers 1
- *     client sends PUT /1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 128\r\n\r\n
- *     hook answers
- *     client sends {BODY}
+ *     client sends PUT /1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length:
+ * 128\r\n\r\n hook answers client sends {BODY}
  *     + client leaves
  *
  * A line is a step (ACTS below) or sets something up (SETTERS below). A `+` before a step: it comes
- * in the same turn of the loop as the step before. In bytes that are sent, `\r \n \t \\ \{ \xHH` are
- * what they are in C, `{BODY}` stands for a text of scene.c, `{BODY*3}` for three of them. A line
- * that begins with # is a remark, an empty one nothing.
+ * in the same turn of the loop as the step before. In bytes that are sent, `\r \n \t \\ \{ \xHH`
+ * are what they are in C, `{BODY}` stands for a text of scene.c, `{BODY*3}` for three of them. A
+ * line that begins with # is a remark, an empty one nothing.
  *
  * By convention, targets are one character long, and an origin's final head says `X-For: /?`: the
  * stage puts the target there that the connection was asked for, so that an answer that goes to
@@ -41,8 +41,8 @@ enum operand { NOTHING, BYTES, NUMBER };
     X(CLIENT_ENDS, NOTHING, "client ends")     /* its sending side */                              \
     X(CLIENT_LEAVES, NOTHING, "client leaves")                                                     \
     X(CLIENT_RESETS, NOTHING, "client resets")                                                     \
-    X(CLIENT_PAUSES, NOTHING, "client pauses") /* does not read */                                 \
-    X(CLIENT_READS, NOTHING, "client reads")   /* again */                                         \
+    X(CLIENT_PAUSES, NOTHING, "client pauses")   /* does not read */                               \
+    X(CLIENT_READS, NOTHING, "client reads")     /* again */                                       \
     X(ANOTHER_CLIENT, NOTHING, "another client") /* connects, and is the client from here on */    \
     X(ORIGIN_SENDS, BYTES, "origin sends")       /* if it heard a request */                       \
     X(ORIGIN_ENDS, NOTHING, "origin ends")                                                         \
@@ -83,32 +83,32 @@ enum ending {
     ENDING_COUNT
 };
 
-#define STEPS_MAX 48
-#define BYTES_MAX 49152 /* of all steps together, as they are sent */
+#define STEPS_MAX      48
+#define BYTES_MAX      49152 /* of all steps together, as they are sent */
 #define SCENE_NAME_MAX 96
 
 /* A line of its own each; a NUMBER stands behind some. */
 #define SETTERS(X)                                                                                 \
-    X(local, NOTHING, "local") /* unix sockets with small buffers: bodies have to wait */          \
-    X(gush, NOTHING, "gush")   /* with it: what the origin sends comes all at once */              \
-    X(tight, NOTHING, "tight") /* small buffers of TCP: what is not read once stands still */      \
+    X(local, NOTHING, "local")   /* unix sockets with small buffers: bodies have to wait */        \
+    X(gush, NOTHING, "gush")     /* with it: what the origin sends comes all at once */            \
+    X(tight, NOTHING, "tight")   /* small buffers of TCP: what is not read once stands still */    \
     X(varies, NOTHING, "varies") /* how much of what breaks off gets through does, with pieces */  \
     X(early, NOTHING, "early") /* an answer before the early bytes are read can't know of them */  \
-    X(refused_first, NOTHING, "first refuses")  /* the first of two addresses does */              \
-    X(proxied, NOTHING, "proxied")              /* clients begin with a PROXY header */            \
-    X(proxies, NUMBER, "proxies")               /* so do connections to origins; the version */    \
-    X(own_continue, NUMBER, "own continue")     /* timeouts.continue */                            \
-    X(requests, NUMBER, "limit of requests")    /* on one connection of a client */                \
-    X(clients, NUMBER, "limit of clients")      /* limits.connections */                           \
-    X(unpooled, NOTHING, "unpooled")            /* limits.upstream_idle is 0 */                    \
-    X(buffered, NUMBER, "limit of buffered")    /* limits.buffered, bytes */                       \
-    X(answers, NUMBER, "answers")               /* final ones, when nothing goes wrong */          \
-    X(storm, NOTHING, "storm")                  /* every other read and write says EAGAIN */       \
-    X(bytewise, NOTHING, "bytewise")            /* reads and writes move one byte */               \
-    X(fail, NUMBER, "fail")                     /* this call, counted from 1 */                    \
-    X(way, NUMBER, "in way")                    /* and in which of its ways */                     \
-    X(onward, NOTHING, "and all later")         /* of its kind */                                  \
-    X(ending, NUMBER, "ending")                 /* see enum ending */
+    X(refused_first, NOTHING, "first refuses") /* the first of two addresses does */               \
+    X(proxied, NOTHING, "proxied")             /* clients begin with a PROXY header */             \
+    X(proxies, NUMBER, "proxies")              /* so do connections to origins; the version */     \
+    X(own_continue, NUMBER, "own continue")    /* timeouts.continue */                             \
+    X(requests, NUMBER, "limit of requests")   /* on one connection of a client */                 \
+    X(clients, NUMBER, "limit of clients")     /* limits.connections */                            \
+    X(unpooled, NOTHING, "unpooled")           /* limits.upstream_idle is 0 */                     \
+    X(buffered, NUMBER, "limit of buffered")   /* limits.buffered, bytes */                        \
+    X(answers, NUMBER, "answers")              /* final ones, when nothing goes wrong */           \
+    X(storm, NOTHING, "storm")                 /* every other read and write says EAGAIN */        \
+    X(bytewise, NOTHING, "bytewise")           /* reads and writes move one byte */                \
+    X(fail, NUMBER, "fail")                    /* this call, counted from 1 */                     \
+    X(way, NUMBER, "in way")                   /* and in which of its ways */                      \
+    X(onward, NOTHING, "and all later")        /* of its kind */                                   \
+    X(ending, NUMBER, "ending")                /* see enum ending */
 
 struct scene {
     char name[SCENE_NAME_MAX];
@@ -128,8 +128,8 @@ struct scene {
  */
 struct scene *scene_read(struct slice *text, bool lenient, const char **why);
 
-/* Those of a file, each of which the caller frees: how many. Exits, and says why, when a line cannot
- * be read or there are more than `max`. */
+/* Those of a file, each of which the caller frees: how many. Exits, and says why, when a line
+ * cannot be read or there are more than `max`. */
 size_t scenes_load(const char *path, struct scene *scenes[], size_t max);
 
 /* The faults that the scene itself names. */

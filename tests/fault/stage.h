@@ -13,7 +13,7 @@
 #include "scene.h"
 
 #define CLIENTS 3
-#define ORIGINS 8
+#define ORIGINS 24
 
 /* How a scene is played. */
 struct play {
@@ -31,13 +31,18 @@ struct stage {
     struct stats stats;
     struct end clients[CLIENTS], origins[ORIGINS];
     size_t client_count, origin_count;
-    bool resets_show;        /* they do not on unix sockets */
-    bool proxied;            /* clients begin with a PROXY header */
-    bool early;              /* bytes behind an offered upgrade are no request */
-    size_t log_lines;        /* written to the access log */
-    size_t calls;            /* fallible ones */
-    size_t calls_before;     /* the interruption */
+    bool blind;          /* reads may have hidden that there is more */
+    bool crowded;        /* more connections to origins than there are ends for */
+    bool resets_show;    /* they do not on unix sockets */
+    bool proxied;        /* clients begin with a PROXY header */
+    bool early;          /* bytes behind an offered upgrade are no request */
+    size_t log_lines;    /* written to the access log */
+    size_t calls;        /* fallible ones */
+    size_t calls_before; /* the interruption */
 };
+
+/* With the faults and the ending that the scene itself names, and no interruption. */
+struct play stage_as_said(const struct scene *scene);
 
 /* The one stage: the scene is over, what it left behind is in it. */
 const struct stage *stage_play(const struct play *play);

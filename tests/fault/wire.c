@@ -81,8 +81,9 @@ static const char *check_head(const struct message *m)
 
 unsigned wire_status(const struct message *m)
 {
-    bool response = slice_starts(m->line, SLICE("HTTP/1.1 "));
-    return response && m->line.len >= 12 ? (unsigned)strtoul(m->line.at + 9, NULL, 10) : 0;
+    if (m->line.len < 12 || !slice_starts(m->line, SLICE("HTTP/1.")) || m->line.at[8] != ' ')
+        return 0;
+    return (unsigned)strtoul(m->line.at + 9, NULL, 10);
 }
 
 static void read_length(struct wire *w, struct message *m, uint64_t length)

@@ -7,13 +7,13 @@
 #include "base/slice.h"
 
 struct message {
-    const char *bad;   /* what is wrong with its head; NULL */
+    const char *bad;    /* what is wrong with its head; NULL */
     const char *broken; /* what is wrong with its body, which ends there; NULL */
-    struct slice line; /* the first */
-    struct slice head; /* all of it */
-    struct slice body; /* without its framing, as far as it came */
-    bool framed;       /* it says that it has a body */
-    bool whole;        /* and this is all of it */
+    struct slice line;  /* the first */
+    struct slice head;  /* all of it */
+    struct slice body;  /* without its framing, as far as it came */
+    bool framed;        /* it says that it has a body */
+    bool whole;         /* and this is all of it */
 };
 
 /* What is left to read, and where bodies that come in chunks are put together. */

@@ -1,13 +1,14 @@
 /*
- * fuzz scenario: a scene, as in tests/fault/scene.h: both ends of the wire, policy, faults, schedule.
+ * fuzz scenario: a scene, as in tests/fault/scene.h: both ends of the wire, policy, faults,
+ * schedule.
  *
  * Must hold, whatever both ends send, in whatever order things happen and whatever call fails:
  * all that tests/fault/oracle.h lists. It owes nothing to the code under test. What goes wrong is
  * played again with patience: on a busy machine a byte may come late, and be another story.
  *
- * The input is text, and lines that mean nothing are passed over; scenario_mutate.c changes it line by
- * line. What breaks something is a scene that a person can read, and a line of which can be taken away
- * to see whether it matters; `tests/fault FILE` plays it.
+ * The input is text, and lines that mean nothing are passed over; scenario_mutate.c changes it line
+ * by line. What breaks something is a scene that a person can read, and a line of which can be
+ * taken away to see whether it matters; `fault FILE` plays it.
  */
 #include "oracle.h"
 
@@ -54,15 +55,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice text = slice_of((const char *)data, size);
     const char *why, *wrong;
     struct scene *scene = scene_read(&text, true, &why);
-    struct play play = {.scene = scene};
+    struct play play;
 
     if (scene == NULL)
         return -1;
+    scene->early = 0; /* a promise of whoever wrote the scene */
     if (bytes_of(scene) > BYTEWISE_MAX)
         scene->bytewise = 0;
-    play.faults = scene_faults(scene);
-    play.ending = (enum ending)(scene->ending % ENDING_COUNT);
-    play.after = STEPS_MAX + 1; /* no interruption */
+    play = stage_as_said(scene);
     wrong = oracle_judge(stage_play(&play));
     play.patient = true;
     if (wrong != NULL) {

@@ -163,8 +163,9 @@ static struct line change_bytes(struct line line, size_t room)
 /* Another number in the place of one of those in the line. */
 static struct line change_number(struct line line)
 {
-    static const char *const numbers[] = {"0", "1", "2", "3", "7", "16", "31", "61", "101", "127",
-                                          "128", "129", "200", "255", "256", "257", "3601"};
+    static const char *const numbers[] = {"0",   "1",   "2",   "3",   "7",   "16",
+                                          "31",  "61",  "101", "127", "128", "129",
+                                          "200", "255", "256", "257", "3601"};
     const char *number = numbers[below(sizeof numbers / sizeof *numbers)];
     size_t start = below(line.len), end, n;
 
