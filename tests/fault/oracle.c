@@ -77,27 +77,33 @@ static const char *judge_switch(const struct books *b, const struct entry *heard
     return "what came through a tunnel no origin said";
 }
 
-static size_t count_status(const struct book *book, unsigned status)
-{
-    size_t count = 0;
+/* How many of each status from 100 to 199. */
+struct interims {
+    size_t of[100];
+};
 
-    for (size_t i = 0; i < book->count; i++)
-        count += wire_status(&book->entries[i].m) == status;
-    return count;
+static void count_interims(struct interims *n, const struct book *book)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        unsigned status = wire_status(&book->entries[i].m);
+        if (status >= 100 && status < 200)
+            n->of[status - 100]++;
+    }
 }
 
 /* A 100 may be the proxy's own; all others were said by an origin. */
-static const char *judge_interim(const struct books *b, const struct dialogue *client,
-                                 unsigned status)
+static const char *judge_interims(const struct books *b, const struct dialogue *client)
 {
-    size_t said = 0;
+    struct interims said = {{0}}, heard = {{0}};
 
     for (size_t i = 0; i < b->origin_count; i++)
-        said += count_status(&b->origins[i].answered, status);
-    for (size_t i = 0; i < client->asked.count && status == 100; i++)
-        said += wire_field(&client->asked.entries[i].m, "Expect").len > 0;
-    if (count_status(&client->answered, status) > said)
-        return "an interim response that no origin sent";
+        count_interims(&said, &b->origins[i].answered);
+    for (size_t i = 0; i < client->asked.count; i++)
+        said.of[0] += wire_field(&client->asked.entries[i].m, "Expect").len > 0;
+    count_interims(&heard, &client->answered);
+    for (size_t i = 0; i < 100; i++)
+        if (heard.of[i] > said.of[i])
+            return "an interim response that no origin sent";
     return NULL;
 }
 
@@ -106,13 +112,13 @@ static const char *judge_client(const struct books *b, const struct dialogue *cl
     const struct book *asked = &client->asked, *answered = &client->answered;
     /* Bytes that are no request, or only the beginning of one, may have one answer too. */
     size_t questions = asked->count + (asked->bad != NULL || asked->rest.len > 0);
+    const char *wrong = judge_interims(b, client);
     bool closed = false;
 
-    for (size_t i = 0; i < answered->count; i++) {
+    for (size_t i = 0; i < answered->count && wrong == NULL; i++) {
         const struct entry *e = &answered->entries[i];
         const struct entry *q = e->question < asked->count ? &asked->entries[e->question] : NULL;
         unsigned status = wire_status(&e->m);
-        const char *wrong = NULL;
         if (e->m.bad != NULL || !slice_starts(e->m.line, SLICE("HTTP/1.1 ")))
             return "a client heard a head that is not ours";
         if (e->question == questions)
@@ -123,12 +129,12 @@ static const char *judge_client(const struct books *b, const struct dialogue *cl
             return "an interim response in HTTP/1.0";
         if (status == 101)
             return judge_switch(b, e, q);
-        wrong = status < 200 ? judge_interim(b, client, status) : judge_final(b, &e->m, q);
-        if (wrong != NULL)
-            return wrong;
+        wrong = status < 200 ? NULL : judge_final(b, &e->m, q);
         closed =
             status >= 200 && slice_equals_nocase(wire_field(&e->m, "Connection"), SLICE("close"));
     }
+    if (wrong != NULL)
+        return wrong;
     if (answered->bad != NULL)
         return "a client heard what is no response";
     return closed && answered->rest.len > 0 ? "bytes behind the last answer" : NULL;

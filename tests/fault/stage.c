@@ -10,6 +10,7 @@
 
 #include "proxy/local.h"
 
+#include <errno.h>
 #include <ev.h>
 #include <poll.h>
 #include <netinet/in.h>
@@ -81,6 +82,20 @@ static void open_end(struct end *e, int fd, bool in_pieces, bool proxied)
     end_open(e, fd, proxied);
 }
 
+/* A fuzzer's clock may interrupt it; the kernel goes on connecting. */
+static bool is_connected(int fd)
+{
+    struct pollfd made = {fd, POLLOUT, 0};
+    int error = connect(fd, (struct sockaddr *)&entrance, entrance_len) == 0 ? 0 : errno;
+    socklen_t len = sizeof error;
+
+    if (error != EINTR)
+        return error == 0;
+    while (poll(&made, 1, -1) < 0 && errno == EINTR)
+        ;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
+}
+
 static void open_client(void)
 {
     int fd;
@@ -92,7 +107,7 @@ static void open_client(void)
     must(fd >= 0);
     if (now_playing->scene->tight)
         shrink(fd, SO_RCVBUF);
-    must(connect(fd, (struct sockaddr *)&entrance, entrance_len) == 0);
+    must(is_connected(fd));
     open_end(&stage.clients[stage.client_count++], fd, true, false);
 }
 

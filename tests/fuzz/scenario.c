@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +25,22 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static uint64_t scenes, exchanges, faults;
+
+/* A scene is one input and several exchanges. */
+static void tell_how_many(void)
+{
+    printf("scenes: %" PRIu64 ", exchanges: %" PRIu64 ", faults: %" PRIu64 "\n", scenes, exchanges,
+           faults);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
     signal(SIGPIPE, SIG_IGN); /* as the parent of workers does */
     log_open("fuzz", LOG_ERROR + 1);
+    atexit(tell_how_many);
     return 0;
 }
 
@@ -55,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice text = slice_of((const char *)data, size);
     const char *why, *wrong;
     struct scene *scene = scene_read(&text, true, &why);
+    const struct stage *s;
     struct play play;
 
     if (scene == NULL)
@@ -63,10 +75,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (bytes_of(scene) > BYTEWISE_MAX)
         scene->bytewise = 0;
     play = stage_as_said(scene);
-    wrong = oracle_judge(stage_play(&play));
-    play.patient = true;
+    s = stage_play(&play);
+    scenes++;
+    exchanges += s->stats.requests;
+    faults += faults_hit()[0] != '\0';
+    wrong = oracle_judge(s);
     if (wrong != NULL) {
-        const struct stage *s = stage_play(&play);
+        play.patient = true;
+        s = stage_play(&play);
         wrong = oracle_judge(s);
         if (wrong != NULL)
             tell(s, wrong);
