@@ -64,11 +64,25 @@ void client_gone(struct client *c)
         client_close(c);
 }
 
+#define CLIENT_TICKS 16 /* a second */
+
+/* The clock of a machine that runs for years has more of them than fit. */
+static uint32_t ticks_of(double seconds)
+{
+    return (uint32_t)(uint64_t)(seconds * CLIENT_TICKS);
+}
+
+double client_entered(const struct client *c)
+{
+    double now = c->proxy->net.now;
+    return now - (double)(ticks_of(now) - c->entered) / CLIENT_TICKS;
+}
+
 void client_enter(struct client *c, struct list *list)
 {
     list_remove(&c->node);
     list_push_back(list, &c->node);
-    c->entered = (uint32_t)(c->proxy->net.now * CLIENT_TICKS);
+    c->entered = ticks_of(c->proxy->net.now);
 }
 
 void client_become_idle(struct client *c)

@@ -62,13 +62,8 @@ struct client {
     bool counted;                  /* in proxy.census */
 };
 
-/* When a client became idle or began a request: monotonic seconds, as precise as its room allows.
- */
-#define CLIENT_TICKS 16 /* a second */
-static inline double client_entered(const struct client *c)
-{
-    return (double)c->entered / CLIENT_TICKS;
-}
+/* When a client became idle or began a request: monotonic seconds, to a sixteenth. */
+double client_entered(const struct client *c);
 
 /* Takes over a connected socket. NULL: no memory; the socket is closed. */
 struct client *client_open(struct proxy *p, int fd, const struct addr *peer);

@@ -101,7 +101,7 @@ void proxy_list_clients(const struct proxy *p, struct listing *out, uint32_t ser
         const struct client *b = client_at(busy, &p->clients), *i = client_at(idle, &p->idle);
         if (b == NULL && i == NULL)
             break;
-        if (i == NULL || (b != NULL && b->entered <= i->entered)) {
+        if (i == NULL || (b != NULL && client_entered(b) <= client_entered(i))) {
             put_client(&out->rows[out->count++], b);
             busy = busy->next;
         } else {
