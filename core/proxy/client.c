@@ -150,6 +150,8 @@ static void on_drained(struct conn *conn)
         after_flush(c);
     else if (c->exchange != NULL)
         exchange_client_drained(c->exchange);
+    else
+        admission_review(c->proxy); /* one that is idle can make room only now */
 }
 
 static void on_failed(struct conn *conn)
@@ -205,7 +207,11 @@ static void on_deadline(struct deadline *d, void *owner)
         return;
     if (c->step != CLIENT_HEAD || !c->head_begun) {
         count_timeout(c);
-        client_close(c);
+        /* The tail of its last answer may still be on its way. */
+        if (c->step == CLIENT_HEAD)
+            client_end_idle(c);
+        else
+            client_close(c);
         return;
     }
     c->proxy->stats->timeouts_header++;
@@ -263,7 +269,8 @@ struct client *client_that_yields(const struct proxy *p)
     /* A flood of new ones must not make each look long; accepting tries again in a moment. */
     for (struct list *n = p->idle.next; n != &p->idle && looks < LOOKS_MAX; n = n->next, looks++) {
         struct client *c = LIST_OWNER(n, struct client, node);
-        bool busy = conn_has_news(&c->conn); /* a request came in this same turn of the loop */
+        /* A request came in this same turn of the loop, or the last answer was not taken yet. */
+        bool busy = conn_has_news(&c->conn) || conn_is_blocked(&c->conn);
         if (!busy && (!c->fresh || p->net.now - client_entered(c) > FRESH_SECONDS))
             return c;
     }

@@ -30,6 +30,44 @@ struct lines {
     size_t count;
 };
 
+/* What the scenes there do not say often, or at all. */
+static const char *const sayings[] = {
+    "fail 7",
+    "fail 31",
+    "fail 61",
+    "fail 101",
+    "in way 1",
+    "in way 2",
+    "and all later",
+    "storm",
+    "bytewise",
+    "ending 1",
+    "ending 2",
+    "limit of requests 2",
+    "limit of clients 1",
+    "unpooled",
+    "limit of buffered 129",
+    "proxies 1",
+    "own continue 1",
+    "hook request answer 403 waits",
+    "hook request default waits",
+    "hook expect forward waits",
+    "hook upgrade offer waits",
+    "hook upgrade ordinary",
+    "hook response answer 502 waits",
+    "hook error answer 503 waits",
+    "hook timeout answer 504",
+    "hook log default waits",
+    "+ turn",
+    "+ hook answers",
+    "+ reload",
+    "+ drain",
+    "+ both reset",
+    "+ client resets",
+    "+ origin leaves",
+    "time passes 3",
+};
+
 static struct line bank[BANK_MAX];
 static size_t bank_count;
 static uint64_t state;
@@ -123,7 +161,11 @@ static void open_bank(void)
 {
     glob_t files;
 
-    if (bank_count > 0 || glob(SCENES "/*.scene", 0, NULL, &files) != 0)
+    if (bank_count > 0)
+        return;
+    for (; bank_count < sizeof sayings / sizeof *sayings; bank_count++)
+        bank[bank_count] = (struct line){sayings[bank_count], strlen(sayings[bank_count])};
+    if (glob(SCENES "/*.scene", 0, NULL, &files) != 0)
         return;
     for (size_t i = 0; i < files.gl_pathc; i++)
         put_by(files.gl_pathv[i]);
@@ -134,15 +176,17 @@ static void open_bank(void)
 
 static char scratch[1 << 16]; /* of the line that is new */
 
-/* Behind its words, where the bytes or a number begin. */
+/* Behind its first two words, where the bytes or a number begin. */
 static size_t operand(struct line line)
 {
-    size_t space = 0;
+    size_t at = starts(line, "+ ") ? 2 : 0;
 
-    for (size_t i = 0, spaces = 0; i < line.len && spaces < 2; i++)
-        if (line.at[i] == ' ' && i > 1 && ++spaces > 0)
-            space = i + 1;
-    return space;
+    for (int words = 0; words < 2; words++) {
+        while (at < line.len && line.at[at] != ' ')
+            at++;
+        at += at < line.len;
+    }
+    return at;
 }
 
 static struct line change_bytes(struct line line, size_t room)
@@ -230,9 +274,10 @@ static void change(struct lines *l, size_t room)
         break;
     case 3:
     case 4:
+        insert(l, i, bank[below(bank_count)]);
+        break;
     case 5:
-        if (bank_count > 0)
-            insert(l, i, bank[below(bank_count)]);
+        insert(l, i, bank[below(sizeof sayings / sizeof *sayings)]);
         break;
     case 6:
         l->line[i] = toggle_plus(moved);
