@@ -306,8 +306,6 @@ void exchange_client_gone(struct exchange *x)
 {
     if (x->over)
         return;
-    if (x->response_step == RESPONSE_STEP_TUNNEL)
-        tunnel_abort(&x->tunnel);
     if (x->result.error[0] == '\0')
         x->result.error = "the client left";
     /* Perhaps it is only we who cannot write to it. */
@@ -334,14 +332,15 @@ bool exchange_may_keep(const struct exchange *x)
 
 /* ---- the end ---- */
 
-static void leave_tunnel(struct exchange *x)
+void exchange_leave(struct exchange *x)
 {
-    x->result.tunnel_in = x->tunnel.relay[0].bytes;
-    x->result.tunnel_out = x->tunnel.relay[1].bytes;
-    x->proxy->stats->tunnels--;
+    x->over = true;
+    x->response_step = RESPONSE_STEP_OVER;
+    x->client = NULL;
+    let_go(x);
 }
 
-static void fill_result(struct exchange *x, enum outcome outcome)
+const char *exchange_outcome_name(enum outcome outcome)
 {
     static const char *const names[] = {
         [OUTCOME_UPSTREAM] = "upstream",
@@ -349,9 +348,14 @@ static void fill_result(struct exchange *x, enum outcome outcome)
         [OUTCOME_ABORTED] = "aborted",
         [OUTCOME_CUT] = "cut",
     };
+    return names[outcome];
+}
+
+static void fill_result(struct exchange *x, enum outcome outcome)
+{
     struct policy_result *r = &x->result;
 
-    r->outcome = names[outcome];
+    r->outcome = exchange_outcome_name(outcome);
     r->interim_count = x->interim.forwarded;
     r->elapsed = x->proxy->net.now - x->began;
     if (x->origin.upstream != NULL) {
@@ -361,7 +365,7 @@ static void fill_result(struct exchange *x, enum outcome outcome)
     x->view.result = r;
 }
 
-static void count_outcome(struct stats *s, enum outcome outcome)
+void exchange_count_outcome(struct stats *s, enum outcome outcome)
 {
     s->active--;
     switch (outcome) {
@@ -400,16 +404,14 @@ void exchange_finish(struct exchange *x, enum outcome outcome)
 
     assert(!x->over);
     x->over = true;
-    if (x->response_step == RESPONSE_STEP_TUNNEL)
-        leave_tunnel(x);
-    else
+    if (x->response_step != RESPONSE_STEP_TUNNEL)
         histogram_note(&x->proxy->stats->elapsed, histogram_waits, x->proxy->net.now - x->began);
     x->response_step = RESPONSE_STEP_OVER;
     clocks_clear(x);
     cancel_hook(x);
     origin_release(&x->origin);
     fill_result(x, outcome);
-    count_outcome(x->proxy->stats, outcome);
+    exchange_count_outcome(x->proxy->stats, outcome);
     access_add(&x->proxy->access, x->settings->access_log, &x->view);
     x->client = NULL;
     if (exchange_hook(x, HOOK_LOG))
