@@ -7,6 +7,7 @@
  */
 #include "proxy/exchange.h"
 
+#include "base/digits.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "proxy/clocks.h"
@@ -108,9 +109,11 @@ bool exchange_hook(struct exchange *x, enum policy_hook hook)
         x->asking = ASKING_NOTHING;
         return true;
     }
-    x->call.verdict = (struct verdict){.kind = VERDICT_DEFAULT};
-    if (!policy_has(policy, hook))
+    if (!policy_has(policy, hook)) {
+        x->call.verdict.kind = VERDICT_DEFAULT;
         return true;
+    }
+    x->call.verdict = (struct verdict){.kind = VERDICT_DEFAULT};
     x->call.hook = hook;
     x->proxy->stats->hooks[hook].asked++;
     if (policy->ops->ask(policy, &x->call)) {
@@ -163,16 +166,6 @@ void exchange_run(struct exchange *x)
 
 /* ---- beginning ---- */
 
-static void write_id(struct exchange *x)
-{
-    static const char hex[] = "0123456789abcdef";
-    uint64_t id = x->view.id;
-
-    for (int i = 15; i >= 0; i--, id >>= 4)
-        x->id[i] = hex[id & 15];
-    x->id[16] = '\0';
-}
-
 static struct exchange *take_spare(struct proxy *p)
 {
     struct exchange *x;
@@ -192,7 +185,8 @@ static struct exchange *take_spare(struct proxy *p)
     return x;
 }
 
-/* Back to the state of a new one, save for the arena's block and the clocks' timers. */
+/* Back to the state of a new one, save for the arena's block and the clocks' timers. What is large
+ * is not cleared here if nobody looks before it is set: `call` with its verdict, `trouble`. */
 static void clean(struct exchange *x)
 {
     x->doom.reap = NULL;
@@ -204,9 +198,7 @@ static void clean(struct exchange *x)
     x->upgrade = UPGRADE_STATE_NONE;
     x->offered.count = 0;
     memset(&x->view, 0, sizeof x->view);
-    memset(&x->call, 0, sizeof x->call);
     x->asking = ASKING_NOTHING;
-    memset(&x->trouble, 0, sizeof x->trouble);
     memset(&x->result, 0, sizeof x->result);
     x->origin_wait = WAIT_NOTHING;
     x->stall_since = 0;
@@ -237,6 +229,7 @@ struct exchange *exchange_new(struct client *c)
     x->began = p->net.now;
     x->call.view = &x->view;
     x->call.done = on_answered;
+    x->call.waiting = NULL;
     x->view.id = p->next_id++;
     x->view.request_id = x->id;
     x->view.arena = &x->arena;
@@ -248,7 +241,7 @@ struct exchange *exchange_new(struct client *c)
     x->result.outcome = x->result.error = x->result.upstream = x->result.address = "";
     x->result.expect = x->result.upgrade = "";
     x->result.interims = x->codes;
-    write_id(x);
+    *digits_put_hex(x->id, x->view.id) = '\0';
     list_push_back(&p->exchanges, &x->node);
     p->stats->requests++;
     p->stats->active++;
