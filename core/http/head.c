@@ -11,6 +11,8 @@
 
 #define ROOM_TO_SPARE 8 /* fields a policy may add before the array has to move */
 
+_Static_assert(FIELD_COUNT <= 32, "head.kinds has a bit for each");
+
 /* As they are commonly written, which compares fastest. */
 static const struct slice field_names[FIELD_COUNT] = {
     [FIELD_ACCEPT] = SLICE_INIT("Accept"),
@@ -100,6 +102,8 @@ bool field_is_framing(enum field_id id)
 
 const struct field *head_find(const struct head *h, enum field_id id)
 {
+    if (!head_may_have(h, id))
+        return NULL;
     for (size_t i = 0; i < h->count; i++) {
         if (h->fields[i].id == id)
             return &h->fields[i];
@@ -119,6 +123,8 @@ const struct field *head_find_name(const struct head *h, struct slice name)
 size_t head_count(const struct head *h, enum field_id id)
 {
     size_t count = 0;
+    if (!head_may_have(h, id))
+        return 0;
     for (size_t i = 0; i < h->count; i++)
         count += h->fields[i].id == id;
     return count;
@@ -126,6 +132,8 @@ size_t head_count(const struct head *h, enum field_id id)
 
 bool head_has_token(const struct head *h, enum field_id id, struct slice token)
 {
+    if (!head_may_have(h, id))
+        return false;
     for (size_t i = 0; i < h->count; i++) {
         if (h->fields[i].id == id && slice_list_has(h->fields[i].value, token))
             return true;
@@ -149,6 +157,13 @@ static bool make_room(struct head *h)
     return true;
 }
 
+/* The only way into the array: what `kinds` says depends on it. */
+static void put_field(struct head *h, size_t at, struct field field)
+{
+    h->fields[at] = field;
+    h->kinds |= 1u << field.id;
+}
+
 static bool copy_field(struct head *h, struct slice name, struct slice value, struct field *out)
 {
     *out = (struct field){
@@ -164,7 +179,7 @@ bool head_add(struct head *h, struct slice name, struct slice value)
     struct field field;
     if (!copy_field(h, name, value, &field) || !make_room(h))
         return false;
-    h->fields[h->count++] = field;
+    put_field(h, h->count++, field);
     return true;
 }
 
@@ -188,7 +203,7 @@ bool head_set(struct head *h, struct slice name, struct slice value)
     if (!copy_field(h, name, value, &field))
         return false;
     size_t kept = (size_t)(found - h->fields);
-    h->fields[kept] = field;
+    put_field(h, kept, field);
     remove_others(h, field.name, kept);
     return true;
 }
@@ -228,10 +243,9 @@ static bool keep_fields(struct head *h, struct slice bytes, const struct lint_he
         return false;
     for (; h->count < lint->count; h->count++) {
         const struct lint_field *seen = &lint->fields[h->count];
-        struct field *field = &h->fields[h->count];
-        field->name = part(bytes, seen->name, seen->name_len);
-        field->value = part(bytes, seen->value, seen->value_len);
-        field->id = field_id_of(field->name);
+        struct slice name = part(bytes, seen->name, seen->name_len);
+        struct slice value = part(bytes, seen->value, seen->value_len);
+        put_field(h, h->count, (struct field){name, value, field_id_of(name)});
     }
     return true;
 }

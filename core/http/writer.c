@@ -68,7 +68,9 @@ void writer_begin(struct writer *w, struct buf *out, const struct head *h)
     w->before = buf_len(out);
     w->ok = true;
     w->nominated_count = 0;
-    for (size_t i = 0; h != NULL && i < h->count; i++)
+    if (h == NULL || !head_may_have(h, FIELD_CONNECTION))
+        return;
+    for (size_t i = 0; i < h->count; i++)
         if (h->fields[i].id == FIELD_CONNECTION)
             add_nominated(w, h->fields[i].value);
 }

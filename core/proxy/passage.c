@@ -51,7 +51,8 @@ static void log_access(struct passage *p, enum outcome outcome, const char *erro
                  .target = passage_text(p, PASSAGE_TARGET),
                  .minor = p->minor,
                  .fields = &trace,
-                 .count = 1},
+                 .count = 1,
+                 .kinds = 1u << FIELD_TRACEPARENT},
         .host = passage_text(p, PASSAGE_HOST),
     };
     int interims[POLICY_INTERIM_CODES];
