@@ -66,15 +66,22 @@ static const unsigned char fields_of_length[LENGTH_MOST + 1][ALIKE_MOST] = {
     [20] = {FIELD_SEC_WEBSOCKET_ACCEPT},
 };
 
+/* Both are of one length. Most such names are told apart by their first or last letter, of which
+ * the bit is left aside that makes it a capital. */
+static bool may_be(struct slice name, struct slice known)
+{
+    size_t last = name.len - 1;
+    return (((name.at[0] ^ known.at[0]) | (name.at[last] ^ known.at[last])) & ~0x20) == 0;
+}
+
 enum field_id field_id_of(struct slice name)
 {
     if (name.len > LENGTH_MOST)
         return FIELD_OTHER;
     const unsigned char *row = fields_of_length[name.len];
     for (size_t i = 0; i < ALIKE_MOST && row[i] != FIELD_OTHER; i++) {
-        /* Most names of a known length are told apart by their first letter. */
-        if (slice_lower(name.at[0]) == slice_lower(field_names[row[i]].at[0]) &&
-            slice_equals_nocase(name, field_names[row[i]]))
+        struct slice known = field_names[row[i]];
+        if (may_be(name, known) && slice_equals_nocase(name, known))
             return row[i];
     }
     return FIELD_OTHER;
