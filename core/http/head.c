@@ -44,46 +44,49 @@ static const struct slice field_names[FIELD_COUNT] = {
     [FIELD_X_REQUEST_ID] = SLICE_INIT("X-Request-Id"),
 };
 
-/* The fields whose names have this many bytes; the rest of a row is FIELD_OTHER. */
-#define LENGTH_MOST 20
-#define ALIKE_MOST  3
-static const unsigned char fields_of_length[LENGTH_MOST + 1][ALIKE_MOST] = {
-    [2] = {FIELD_TE},
-    [3] = {FIELD_VIA},
-    [4] = {FIELD_HOST, FIELD_DATE},
-    [6] = {FIELD_ACCEPT, FIELD_COOKIE, FIELD_EXPECT},
-    [7] = {FIELD_UPGRADE, FIELD_TRAILER},
-    [9] = {FIELD_FORWARDED},
-    [10] = {FIELD_CONNECTION, FIELD_KEEP_ALIVE, FIELD_SET_COOKIE},
-    [11] = {FIELD_TRACEPARENT},
-    [12] = {FIELD_MAX_FORWARDS, FIELD_X_REQUEST_ID},
-    [13] = {FIELD_AUTHORIZATION},
-    [14] = {FIELD_CONTENT_LENGTH, FIELD_HTTP2_SETTINGS},
-    [15] = {FIELD_X_FORWARDED_FOR},
-    [16] = {FIELD_PROXY_CONNECTION, FIELD_X_FORWARDED_HOST},
-    [17] = {FIELD_TRANSFER_ENCODING, FIELD_SEC_WEBSOCKET_KEY, FIELD_X_FORWARDED_PROTO},
-    [19] = {FIELD_PROXY_AUTHORIZATION},
-    [20] = {FIELD_SEC_WEBSOCKET_ACCEPT},
+/* The fields whose names have this many bytes, with the first and the last letter of each, by which
+ * most names that are not known are told apart; the rest of a row is FIELD_OTHER. */
+struct alike {
+    unsigned char id;
+    char first, last;
 };
 
-/* Both are of one length. Most such names are told apart by their first or last letter, of which
- * the bit is left aside that makes it a capital. */
-static bool may_be(struct slice name, struct slice known)
-{
-    size_t last = name.len - 1;
-    return (((name.at[0] ^ known.at[0]) | (name.at[last] ^ known.at[last])) & ~0x20) == 0;
-}
+#define LENGTH_MOST 20
+#define ALIKE_MOST  3
+static const struct alike fields_of_length[LENGTH_MOST + 1][ALIKE_MOST] = {
+    [2] = {{FIELD_TE, 't', 'e'}},
+    [3] = {{FIELD_VIA, 'v', 'a'}},
+    [4] = {{FIELD_HOST, 'h', 't'}, {FIELD_DATE, 'd', 'e'}},
+    [6] = {{FIELD_ACCEPT, 'a', 't'}, {FIELD_COOKIE, 'c', 'e'}, {FIELD_EXPECT, 'e', 't'}},
+    [7] = {{FIELD_UPGRADE, 'u', 'e'}, {FIELD_TRAILER, 't', 'r'}},
+    [9] = {{FIELD_FORWARDED, 'f', 'd'}},
+    [10] = {{FIELD_CONNECTION, 'c', 'n'},
+            {FIELD_KEEP_ALIVE, 'k', 'e'},
+            {FIELD_SET_COOKIE, 's', 'e'}},
+    [11] = {{FIELD_TRACEPARENT, 't', 't'}},
+    [12] = {{FIELD_MAX_FORWARDS, 'm', 's'}, {FIELD_X_REQUEST_ID, 'x', 'd'}},
+    [13] = {{FIELD_AUTHORIZATION, 'a', 'n'}},
+    [14] = {{FIELD_CONTENT_LENGTH, 'c', 'h'}, {FIELD_HTTP2_SETTINGS, 'h', 's'}},
+    [15] = {{FIELD_X_FORWARDED_FOR, 'x', 'r'}},
+    [16] = {{FIELD_PROXY_CONNECTION, 'p', 'n'}, {FIELD_X_FORWARDED_HOST, 'x', 't'}},
+    [17] = {{FIELD_TRANSFER_ENCODING, 't', 'g'},
+            {FIELD_SEC_WEBSOCKET_KEY, 's', 'y'},
+            {FIELD_X_FORWARDED_PROTO, 'x', 'o'}},
+    [19] = {{FIELD_PROXY_AUTHORIZATION, 'p', 'n'}},
+    [20] = {{FIELD_SEC_WEBSOCKET_ACCEPT, 's', 't'}},
+};
 
 enum field_id field_id_of(struct slice name)
 {
-    if (name.len > LENGTH_MOST)
+    if (name.len == 0 || name.len > LENGTH_MOST)
         return FIELD_OTHER;
-    const unsigned char *row = fields_of_length[name.len];
-    for (size_t i = 0; i < ALIKE_MOST && row[i] != FIELD_OTHER; i++) {
-        struct slice known = field_names[row[i]];
-        if (may_be(name, known) && slice_equals_nocase(name, known))
-            return row[i];
-    }
+    const struct alike *row = fields_of_length[name.len];
+    char first = slice_lower(name.at[0]);
+    char last = slice_lower(name.at[name.len - 1]);
+    for (size_t i = 0; i < ALIKE_MOST && row[i].id != FIELD_OTHER; i++)
+        if (row[i].first == first && row[i].last == last &&
+            slice_equals_nocase(name, field_names[row[i].id]))
+            return row[i].id;
     return FIELD_OTHER;
 }
 
@@ -137,10 +140,8 @@ size_t head_count(const struct head *h, enum field_id id)
     return count;
 }
 
-bool head_has_token(const struct head *h, enum field_id id, struct slice token)
+bool head_find_token(const struct head *h, enum field_id id, struct slice token)
 {
-    if (!head_may_have(h, id))
-        return false;
     for (size_t i = 0; i < h->count; i++) {
         if (h->fields[i].id == id && slice_list_has(h->fields[i].value, token))
             return true;

@@ -97,7 +97,11 @@ const struct field *head_find_name(const struct head *h, struct slice name);
 size_t head_count(const struct head *h, enum field_id id);
 
 /* True if any field with this id holds `token` in its list, letter case ignored. */
-bool head_has_token(const struct head *h, enum field_id id, struct slice token);
+bool head_find_token(const struct head *h, enum field_id id, struct slice token);
+static inline bool head_has_token(const struct head *h, enum field_id id, struct slice token)
+{
+    return head_may_have(h, id) && head_find_token(h, id, token);
+}
 
 /*
  * Editing. Names and values are copied into the arena; the caller has checked them with
