@@ -9,10 +9,13 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <string.h>
 
 /* LuaJIT keeps 47 bits of a light userdata, the lower 39 of them without a table of its own. */
 #define ID_BITS 36
 #define ID_MASK ((UINT64_C(1) << ID_BITS) - 1)
+
+#define FIELDS_MAX 32 /* of one kind of handle */
 
 static const struct handle_class *const classes[HANDLE_COUNT] = {
     [HANDLE_REQUEST] = &request_class,
@@ -43,21 +46,29 @@ static bool is_current(const struct task *t, const void *handle)
     return t != NULL && (t->call->view->id & ID_MASK) == ((uint64_t)(uintptr_t)handle & ID_MASK);
 }
 
+/* Only ever the view of the hook that runs: a handle that is none leads nowhere else. */
+static struct policy_view *view_of(lua_State *L, int index, const void *handle,
+                                   enum handle_kind kind)
+{
+    const struct task *t = engine_of(L)->task;
+
+    if (kind == HANDLE_NONE)
+        luaL_error(L, "a request or response expected, got %s", luaL_typename(L, index));
+    if (!is_current(t, handle))
+        luaL_error(L, "%s is used outside the hooks of its own exchange", classes[kind]->name);
+    assert(t != NULL); /* for compilers: luaL_error does not return */
+    if ((classes[kind]->hooks & 1u << t->call->hook) == 0)
+        luaL_error(L, "%s means nothing in the %s hook", classes[kind]->name,
+                   policy_hook_name(t->call->hook));
+    return t->call->view;
+}
+
 struct policy_view *handle_view(lua_State *L, int index, enum handle_kind *kind)
 {
     const void *handle = lua_touserdata(L, index);
-    const struct task *t = engine_of(L)->task;
 
     *kind = lua_islightuserdata(L, index) ? kind_of(handle) : HANDLE_NONE;
-    if (*kind == HANDLE_NONE)
-        luaL_error(L, "a request or response expected, got %s", luaL_typename(L, index));
-    if (!is_current(t, handle))
-        luaL_error(L, "%s is used outside the hooks of its own exchange", classes[*kind]->name);
-    assert(t != NULL); /* for compilers: luaL_error does not return */
-    if ((classes[*kind]->hooks & 1u << t->call->hook) == 0)
-        luaL_error(L, "%s means nothing in the %s hook", classes[*kind]->name,
-                   policy_hook_name(t->call->hook));
-    return t->call->view;
+    return view_of(L, index, handle, *kind);
 }
 
 void handle_require_hook(lua_State *L, enum policy_hook hook, const char *what)
@@ -81,7 +92,7 @@ void handle_push_text(lua_State *L, const char *text)
 
 static int refuse_field(lua_State *L, const struct handle_class *class)
 {
-    const char *names[32];
+    const char *names[FIELDS_MAX];
     char hint[WORDS_HINT_MAX];
     size_t count = 0;
 
@@ -93,23 +104,36 @@ static int refuse_field(lua_State *L, const struct handle_class *class)
     return luaL_error(L, "%s has no field \"%s\"%s", class->name, lua_tostring(L, 2), hint);
 }
 
-/* The upvalue holds, for each kind, a table from the names of its fields to their numbers. */
+/* Lua has each text once, so the names of fields are found by where they lie. */
+struct names {
+    const void *of[HANDLE_COUNT][FIELDS_MAX + 1]; /* as classes[].fields; NULL behind the last */
+};
+
 static const struct handle_field *find_field(lua_State *L, enum handle_kind kind)
 {
-    lua_rawgeti(L, lua_upvalueindex(1), (int)kind);
-    lua_pushvalue(L, 2);
-    lua_rawget(L, -2);
-    int number = (int)lua_tointeger(L, -1);
-    lua_pop(L, 2);
-    if (number == 0)
-        refuse_field(L, classes[kind]);
-    return &classes[kind]->fields[number - 1];
+    const struct names *names = lua_touserdata(L, lua_upvalueindex(1));
+    const void *name = lua_topointer(L, 2);
+
+    for (size_t i = 0; names->of[kind][i] != NULL; i++)
+        if (names->of[kind][i] == name)
+            return &classes[kind]->fields[i];
+    refuse_field(L, classes[kind]);
+    return NULL;
+}
+
+/* What comes through the metatable of light userdata is one. */
+static struct policy_view *own_view(lua_State *L, enum handle_kind *kind)
+{
+    const void *handle = lua_touserdata(L, 1);
+
+    *kind = kind_of(handle);
+    return view_of(L, 1, handle, *kind);
 }
 
 static int handle_index(lua_State *L)
 {
     enum handle_kind kind;
-    struct policy_view *view = handle_view(L, 1, &kind);
+    struct policy_view *view = own_view(L, &kind);
 
     if (classes[kind]->index != NULL)
         return classes[kind]->index(L, kind, view);
@@ -120,7 +144,7 @@ static int handle_index(lua_State *L)
 static int handle_newindex(lua_State *L)
 {
     enum handle_kind kind;
-    struct policy_view *view = handle_view(L, 1, &kind);
+    struct policy_view *view = own_view(L, &kind);
 
     if (classes[kind]->newindex != NULL)
         return classes[kind]->newindex(L, kind, view);
@@ -144,30 +168,42 @@ static int handle_tostring(lua_State *L)
     return 1;
 }
 
-static void push_field_numbers(lua_State *L)
+/* Pushes them, and a table that keeps them where they are. */
+static void push_names(lua_State *L)
 {
+    struct names *names = lua_newuserdata(L, sizeof *names);
+
+    memset(names, 0, sizeof *names);
     lua_newtable(L);
     for (int kind = HANDLE_NONE + 1; kind < HANDLE_COUNT; kind++) {
-        lua_newtable(L);
         const struct handle_field *fields = classes[kind]->fields;
-        for (int i = 0; fields != NULL && fields[i].name != NULL; i++) {
-            lua_pushinteger(L, i + 1);
-            lua_setfield(L, -2, fields[i].name);
+        for (size_t i = 0; fields != NULL && fields[i].name != NULL; i++) {
+            assert(i < FIELDS_MAX);
+            lua_pushstring(L, fields[i].name);
+            names->of[kind][i] = lua_topointer(L, -1);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, -3);
         }
-        lua_rawseti(L, -2, kind);
     }
+}
+
+/* A closure over the names, which are below the table that keeps them. */
+static void set_closure(lua_State *L, const char *event, lua_CFunction function)
+{
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_pushcclosure(L, function, 2);
+    lua_setfield(L, -4, event);
 }
 
 void handle_install(lua_State *L)
 {
     lua_pushlightuserdata(L, NULL);
     lua_newtable(L);
-    push_field_numbers(L);
-    lua_pushvalue(L, -1);
-    lua_pushcclosure(L, handle_index, 1);
-    lua_setfield(L, -3, "__index");
-    lua_pushcclosure(L, handle_newindex, 1);
-    lua_setfield(L, -2, "__newindex");
+    push_names(L);
+    set_closure(L, "__index", handle_index);
+    set_closure(L, "__newindex", handle_newindex);
+    lua_pop(L, 2);
     lua_pushcfunction(L, handle_tostring);
     lua_setfield(L, -2, "__tostring");
     lua_pushboolean(L, 0);

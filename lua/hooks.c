@@ -99,7 +99,7 @@ static int convert(lua_State *L)
     return 0;
 }
 
-static void read_results(struct task *t)
+static void read_answer(struct task *t)
 {
     struct conversion c = {.task = t, .ok = false, .why = "not enough memory"};
     struct policy_call *call = t->call;
@@ -113,6 +113,13 @@ static void read_results(struct task *t)
     }
     if (!c.ok)
         fail(t->engine, call, c.why);
+}
+
+/* Most hooks return nothing: the verdict is VERDICT_DEFAULT already. */
+static void read_results(struct task *t)
+{
+    if (lua_gettop(t->L) > 0)
+        read_answer(t);
 }
 
 static bool carry_on(struct task *t, int arguments)

@@ -364,7 +364,6 @@ bool verdict_read(lua_State *L, int index, struct policy_call *call, char *why, 
     r.typed = false;
     r.why = why;
     r.why_size = why_size;
-    call->verdict = (struct verdict){.kind = VERDICT_DEFAULT};
     if (lua_isnil(L, index))
         return true;
     if (call->hook == HOOK_LOG)

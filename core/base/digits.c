@@ -4,6 +4,7 @@
 #include "base/digits.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -27,6 +28,29 @@ char *digits_put(char *to, uint64_t n)
     } while (n > 0);
     memcpy(to, digits + at, sizeof digits - at);
     return to + (sizeof digits - at);
+}
+
+/* A byte for each of eight digits, the last one in the lowest: half of what is left is moved away
+ * three times, then what is over 9 becomes a letter. */
+static uint64_t hex_of(uint32_t n)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t x = n;
+    x = (x << 16 | x) & 0x0000ffff0000ffff;
+    x = (x << 8 | x) & 0x00ff00ff00ff00ff;
+    x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0f;
+    uint64_t letters = (x + ones * 6) >> 4 & ones;
+    return x + ones * '0' + letters * ('a' - '0' - 10);
+}
+
+char *digits_put_hex(char *to, uint64_t n)
+{
+    uint64_t first = htobe64(hex_of((uint32_t)(n >> 32)));
+    uint64_t last = htobe64(hex_of((uint32_t)n));
+
+    memcpy(to, &first, sizeof first);
+    memcpy(to + sizeof first, &last, sizeof last);
+    return to + DIGITS_HEX;
 }
 
 /* The product, rounded: exactly, and half to even. */

@@ -1,5 +1,5 @@
 /*
- * digits: numbers as decimal text, for what is written too often for printf.
+ * digits: numbers as text, for what is written too often for printf.
  *
  * Each writes from `to` on, without a NUL, and returns the end of what it wrote.
  */
@@ -12,6 +12,9 @@
 #define DIGITS_DECIMALS 6
 
 char *digits_put(char *to, uint64_t n);
+
+#define DIGITS_HEX 16
+char *digits_put_hex(char *to, uint64_t n); /* DIGITS_HEX of them */
 
 /*
  * As printf's "%.*f", with up to DIGITS_DECIMALS decimals. What cannot be written so in DIGITS_MAX

@@ -11,6 +11,8 @@
 
 #define ROOM_TO_SPARE 8 /* fields a policy may add before the array has to move */
 
+_Static_assert(FIELD_COUNT <= 32, "head.kinds has a bit for each");
+
 /* As they are commonly written, which compares fastest. */
 static const struct slice field_names[FIELD_COUNT] = {
     [FIELD_ACCEPT] = SLICE_INIT("Accept"),
@@ -42,39 +44,49 @@ static const struct slice field_names[FIELD_COUNT] = {
     [FIELD_X_REQUEST_ID] = SLICE_INIT("X-Request-Id"),
 };
 
-/* The fields whose names have this many bytes; the rest of a row is FIELD_OTHER. */
+/* The fields whose names have this many bytes, with the first and the last letter of each, by which
+ * most names that are not known are told apart; the rest of a row is FIELD_OTHER. */
+struct alike {
+    unsigned char id;
+    char first, last;
+};
+
 #define LENGTH_MOST 20
 #define ALIKE_MOST  3
-static const unsigned char fields_of_length[LENGTH_MOST + 1][ALIKE_MOST] = {
-    [2] = {FIELD_TE},
-    [3] = {FIELD_VIA},
-    [4] = {FIELD_HOST, FIELD_DATE},
-    [6] = {FIELD_ACCEPT, FIELD_COOKIE, FIELD_EXPECT},
-    [7] = {FIELD_UPGRADE, FIELD_TRAILER},
-    [9] = {FIELD_FORWARDED},
-    [10] = {FIELD_CONNECTION, FIELD_KEEP_ALIVE, FIELD_SET_COOKIE},
-    [11] = {FIELD_TRACEPARENT},
-    [12] = {FIELD_MAX_FORWARDS, FIELD_X_REQUEST_ID},
-    [13] = {FIELD_AUTHORIZATION},
-    [14] = {FIELD_CONTENT_LENGTH, FIELD_HTTP2_SETTINGS},
-    [15] = {FIELD_X_FORWARDED_FOR},
-    [16] = {FIELD_PROXY_CONNECTION, FIELD_X_FORWARDED_HOST},
-    [17] = {FIELD_TRANSFER_ENCODING, FIELD_SEC_WEBSOCKET_KEY, FIELD_X_FORWARDED_PROTO},
-    [19] = {FIELD_PROXY_AUTHORIZATION},
-    [20] = {FIELD_SEC_WEBSOCKET_ACCEPT},
+static const struct alike fields_of_length[LENGTH_MOST + 1][ALIKE_MOST] = {
+    [2] = {{FIELD_TE, 't', 'e'}},
+    [3] = {{FIELD_VIA, 'v', 'a'}},
+    [4] = {{FIELD_HOST, 'h', 't'}, {FIELD_DATE, 'd', 'e'}},
+    [6] = {{FIELD_ACCEPT, 'a', 't'}, {FIELD_COOKIE, 'c', 'e'}, {FIELD_EXPECT, 'e', 't'}},
+    [7] = {{FIELD_UPGRADE, 'u', 'e'}, {FIELD_TRAILER, 't', 'r'}},
+    [9] = {{FIELD_FORWARDED, 'f', 'd'}},
+    [10] = {{FIELD_CONNECTION, 'c', 'n'},
+            {FIELD_KEEP_ALIVE, 'k', 'e'},
+            {FIELD_SET_COOKIE, 's', 'e'}},
+    [11] = {{FIELD_TRACEPARENT, 't', 't'}},
+    [12] = {{FIELD_MAX_FORWARDS, 'm', 's'}, {FIELD_X_REQUEST_ID, 'x', 'd'}},
+    [13] = {{FIELD_AUTHORIZATION, 'a', 'n'}},
+    [14] = {{FIELD_CONTENT_LENGTH, 'c', 'h'}, {FIELD_HTTP2_SETTINGS, 'h', 's'}},
+    [15] = {{FIELD_X_FORWARDED_FOR, 'x', 'r'}},
+    [16] = {{FIELD_PROXY_CONNECTION, 'p', 'n'}, {FIELD_X_FORWARDED_HOST, 'x', 't'}},
+    [17] = {{FIELD_TRANSFER_ENCODING, 't', 'g'},
+            {FIELD_SEC_WEBSOCKET_KEY, 's', 'y'},
+            {FIELD_X_FORWARDED_PROTO, 'x', 'o'}},
+    [19] = {{FIELD_PROXY_AUTHORIZATION, 'p', 'n'}},
+    [20] = {{FIELD_SEC_WEBSOCKET_ACCEPT, 's', 't'}},
 };
 
 enum field_id field_id_of(struct slice name)
 {
-    if (name.len > LENGTH_MOST)
+    if (name.len == 0 || name.len > LENGTH_MOST)
         return FIELD_OTHER;
-    const unsigned char *row = fields_of_length[name.len];
-    for (size_t i = 0; i < ALIKE_MOST && row[i] != FIELD_OTHER; i++) {
-        /* Most names of a known length are told apart by their first letter. */
-        if (slice_lower(name.at[0]) == slice_lower(field_names[row[i]].at[0]) &&
-            slice_equals_nocase(name, field_names[row[i]]))
-            return row[i];
-    }
+    const struct alike *row = fields_of_length[name.len];
+    char first = slice_lower(name.at[0]);
+    char last = slice_lower(name.at[name.len - 1]);
+    for (size_t i = 0; i < ALIKE_MOST && row[i].id != FIELD_OTHER; i++)
+        if (row[i].first == first && row[i].last == last &&
+            slice_equals_nocase(name, field_names[row[i].id]))
+            return row[i].id;
     return FIELD_OTHER;
 }
 
@@ -100,6 +112,8 @@ bool field_is_framing(enum field_id id)
 
 const struct field *head_find(const struct head *h, enum field_id id)
 {
+    if (!head_may_have(h, id))
+        return NULL;
     for (size_t i = 0; i < h->count; i++) {
         if (h->fields[i].id == id)
             return &h->fields[i];
@@ -119,12 +133,14 @@ const struct field *head_find_name(const struct head *h, struct slice name)
 size_t head_count(const struct head *h, enum field_id id)
 {
     size_t count = 0;
+    if (!head_may_have(h, id))
+        return 0;
     for (size_t i = 0; i < h->count; i++)
         count += h->fields[i].id == id;
     return count;
 }
 
-bool head_has_token(const struct head *h, enum field_id id, struct slice token)
+bool head_find_token(const struct head *h, enum field_id id, struct slice token)
 {
     for (size_t i = 0; i < h->count; i++) {
         if (h->fields[i].id == id && slice_list_has(h->fields[i].value, token))
@@ -149,6 +165,13 @@ static bool make_room(struct head *h)
     return true;
 }
 
+/* The only way into the array: what `kinds` says depends on it. */
+static void put_field(struct head *h, size_t at, struct field field)
+{
+    h->fields[at] = field;
+    h->kinds |= 1u << field.id;
+}
+
 static bool copy_field(struct head *h, struct slice name, struct slice value, struct field *out)
 {
     *out = (struct field){
@@ -164,7 +187,7 @@ bool head_add(struct head *h, struct slice name, struct slice value)
     struct field field;
     if (!copy_field(h, name, value, &field) || !make_room(h))
         return false;
-    h->fields[h->count++] = field;
+    put_field(h, h->count++, field);
     return true;
 }
 
@@ -188,7 +211,7 @@ bool head_set(struct head *h, struct slice name, struct slice value)
     if (!copy_field(h, name, value, &field))
         return false;
     size_t kept = (size_t)(found - h->fields);
-    h->fields[kept] = field;
+    put_field(h, kept, field);
     remove_others(h, field.name, kept);
     return true;
 }
@@ -228,10 +251,9 @@ static bool keep_fields(struct head *h, struct slice bytes, const struct lint_he
         return false;
     for (; h->count < lint->count; h->count++) {
         const struct lint_field *seen = &lint->fields[h->count];
-        struct field *field = &h->fields[h->count];
-        field->name = part(bytes, seen->name, seen->name_len);
-        field->value = part(bytes, seen->value, seen->value_len);
-        field->id = field_id_of(field->name);
+        struct slice name = part(bytes, seen->name, seen->name_len);
+        struct slice value = part(bytes, seen->value, seen->value_len);
+        put_field(h, h->count, (struct field){name, value, field_id_of(name)});
     }
     return true;
 }

@@ -64,6 +64,7 @@ struct head {
     struct field *fields; /* `count` of them, in order */
     size_t count;
     size_t room;
+    uint32_t kinds; /* bit 1u << id of each, and of some that were removed: see head_may_have */
     struct arena *arena; /* for the array and for values that are set */
 };
 
@@ -83,6 +84,12 @@ enum field_id field_id_of(struct slice name);
  * Upgrade, Expect, Host, Keep-Alive, Proxy-Connection, TE, Trailer, HTTP2-Settings. */
 bool field_is_framing(enum field_id id);
 
+/* False: there is none with this id, without a search. Most are in few heads. */
+static inline bool head_may_have(const struct head *h, enum field_id id)
+{
+    return (h->kinds & 1u << id) != 0;
+}
+
 /* The first field with this id or name; NULL when there is none. */
 const struct field *head_find(const struct head *h, enum field_id id);
 const struct field *head_find_name(const struct head *h, struct slice name);
@@ -90,7 +97,11 @@ const struct field *head_find_name(const struct head *h, struct slice name);
 size_t head_count(const struct head *h, enum field_id id);
 
 /* True if any field with this id holds `token` in its list, letter case ignored. */
-bool head_has_token(const struct head *h, enum field_id id, struct slice token);
+bool head_find_token(const struct head *h, enum field_id id, struct slice token);
+static inline bool head_has_token(const struct head *h, enum field_id id, struct slice token)
+{
+    return head_may_have(h, id) && head_find_token(h, id, token);
+}
 
 /*
  * Editing. Names and values are copied into the arena; the caller has checked them with

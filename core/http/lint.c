@@ -48,10 +48,12 @@ bool lint_is_value(struct slice value)
     size_t i = 0;
     while (i < value.len) {
         uint64_t eight;
-        if (value.len - i >= sizeof eight) {
-            memcpy(&eight, value.at + i, sizeof eight);
+        if (value.len >= sizeof eight) {
+            /* The last eight begin among those before them. */
+            size_t at = value.len - i >= sizeof eight ? i : value.len - sizeof eight;
+            memcpy(&eight, value.at + at, sizeof eight);
             if (are_plain(eight)) {
-                i += sizeof eight;
+                i = at + sizeof eight;
                 continue;
             }
         }

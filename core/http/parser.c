@@ -48,11 +48,13 @@ static bool is_span(struct span span, size_t at, size_t len)
     return span.len == len && (len == 0 || span.at == at);
 }
 
-/* The library leaves trailing white space on a value. */
-static struct span trim(const struct reading *r, struct span span)
+/* The library leaves trailing white space on a value, where there is any. */
+static bool is_value(const struct reading *r, size_t at, size_t len)
 {
-    struct slice kept = slice_trim(slice_of(r->bytes.at + span.at, span.len));
-    return (struct span){(size_t)(kept.at - r->bytes.at), kept.len};
+    if (is_span(r->value, at, len))
+        return true;
+    struct slice kept = slice_trim(slice_of(r->bytes.at + r->value.at, r->value.len));
+    return is_span((struct span){(size_t)(kept.at - r->bytes.at), kept.len}, at, len);
 }
 
 static void compare_field(struct reading *r)
@@ -62,8 +64,7 @@ static void compare_field(struct reading *r)
         return;
     }
     const struct lint_field *seen = &r->lint->fields[r->fields - 1];
-    if (!is_span(r->name, seen->name, seen->name_len) ||
-        !is_span(trim(r, r->value), seen->value, seen->value_len))
+    if (!is_span(r->name, seen->name, seen->name_len) || !is_value(r, seen->value, seen->value_len))
         r->differs = true;
 }
 
@@ -155,7 +156,7 @@ static bool is_hidden(struct slice name)
     const struct slice length = SLICE_INIT("Content-Length");
     if (name.len >= coding.len)
         return slice_equals_nocase(slice_of(name.at, coding.len), coding);
-    return slice_equals_nocase(name, length);
+    return name.len == length.len && slice_equals_nocase(name, length);
 }
 
 /* Feeds the head from offset `from` to its end, with the first letter of hidden names replaced. */

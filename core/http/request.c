@@ -37,6 +37,8 @@ static bool is_protected(struct slice name)
 
 static struct fault check_nominations(const struct head *head)
 {
+    if (!head_may_have(head, FIELD_CONNECTION))
+        return fault_none();
     for (size_t i = 0; i < head->count; i++) {
         if (head->fields[i].id != FIELD_CONNECTION)
             continue;

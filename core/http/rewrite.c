@@ -87,14 +87,19 @@ static void put_request_line(struct writer *w, const struct request *q)
 {
     assert(slice_is_token(q->head.method) && lint_is_target(q->path));
     assert(q->query.len == 0 || lint_is_target(q->query));
-    writer_put(w, q->head.method);
-    writer_put(w, SLICE(" "));
-    writer_put(w, q->path);
-    if (q->query.at != NULL) {
-        writer_put(w, SLICE("?"));
-        writer_put(w, q->query);
-    }
-    writer_put(w, SLICE(" HTTP/1.1\r\n"));
+    struct slice query = q->query.at != NULL ? SLICE("?") : SLICE("");
+    size_t size = q->head.method.len + 1 + q->path.len + query.len + q->query.len +
+                  sizeof " HTTP/1.1\r\n" - 1;
+    char *to = writer_room(w, size);
+    if (to == NULL)
+        return;
+    to = writer_part(to, q->head.method);
+    to = writer_part(to, SLICE(" "));
+    to = writer_part(to, q->path);
+    to = writer_part(to, query);
+    to = writer_part(to, q->query);
+    writer_part(to, SLICE(" HTTP/1.1\r\n"));
+    writer_keep(w, size);
 }
 
 static const struct field *find_last(const struct head *h, enum field_id id)
@@ -245,11 +250,18 @@ bool rewrite_request(struct buf *out, const struct rewrite_request *r)
 static void put_status_line(struct writer *w, const struct head *h)
 {
     assert(h->status >= 100 && h->status <= 599);
-    writer_put(w, SLICE("HTTP/1.1 "));
-    writer_put_number(w, (uint64_t)h->status);
-    writer_put(w, SLICE(" "));
-    writer_put(w, h->reason);
-    writer_put_end(w);
+    char code[] = {(char)('0' + h->status / 100), (char)('0' + h->status / 10 % 10),
+                   (char)('0' + h->status % 10)};
+    size_t size = sizeof "HTTP/1.1 200 \r\n" - 1 + h->reason.len;
+    char *to = writer_room(w, size);
+    if (to == NULL)
+        return;
+    to = writer_part(to, SLICE("HTTP/1.1 "));
+    to = writer_part(to, slice_of(code, sizeof code));
+    to = writer_part(to, SLICE(" "));
+    to = writer_part(to, h->reason);
+    writer_part(to, SLICE("\r\n"));
+    writer_keep(w, size);
 }
 
 /* chunked is the only transfer coding that http/framing lets pass. */

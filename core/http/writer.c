@@ -8,7 +8,7 @@
  */
 #include "http/writer.h"
 
-#include <string.h>
+#include "base/digits.h"
 
 /* Made anew for each hop, or not at all. */
 static const bool hop_by_hop[FIELD_COUNT] = {
@@ -36,13 +36,6 @@ static const bool steadfast[FIELD_COUNT] = {
     [FIELD_X_FORWARDED_PROTO] = true,
     [FIELD_X_REQUEST_ID] = true,
 };
-
-static char *put_bytes(char *to, struct slice s)
-{
-    if (s.len > 0)
-        memcpy(to, s.at, s.len);
-    return to + s.len;
-}
 
 static void put_name(struct writer *w, struct slice name)
 {
@@ -75,7 +68,9 @@ void writer_begin(struct writer *w, struct buf *out, const struct head *h)
     w->before = buf_len(out);
     w->ok = true;
     w->nominated_count = 0;
-    for (size_t i = 0; h != NULL && i < h->count; i++)
+    if (h == NULL || !head_may_have(h, FIELD_CONNECTION))
+        return;
+    for (size_t i = 0; i < h->count; i++)
         if (h->fields[i].id == FIELD_CONNECTION)
             add_nominated(w, h->fields[i].value);
 }
@@ -87,37 +82,31 @@ bool writer_finish(struct writer *w)
     return w->ok;
 }
 
-void writer_put_number(struct writer *w, uint64_t n)
-{
-    w->ok = w->ok && buf_append_number(w->out, n);
-}
-
 void writer_put_end(struct writer *w)
 {
     writer_put(w, SLICE("\r\n"));
 }
 
-/* The commonest of all: room is asked for once. */
 void writer_put_field(struct writer *w, struct slice name, struct slice value)
 {
     size_t size = name.len + 2 + value.len + 2;
-    char *to = w->ok ? buf_room(w->out, size) : NULL;
+    char *to = writer_room(w, size);
 
-    w->ok = to != NULL;
-    if (!w->ok)
+    if (to == NULL)
         return;
-    to = put_bytes(to, name);
-    to = put_bytes(to, SLICE(": "));
-    to = put_bytes(to, value);
-    put_bytes(to, SLICE("\r\n"));
-    buf_commit(w->out, size);
+    to = writer_part(to, name);
+    to = writer_part(to, SLICE(": "));
+    to = writer_part(to, value);
+    writer_part(to, SLICE("\r\n"));
+    writer_keep(w, size);
 }
 
 void writer_put_number_field(struct writer *w, struct slice name, uint64_t n)
 {
-    put_name(w, name);
-    writer_put_number(w, n);
-    writer_put_end(w);
+    char digits[DIGITS_MAX];
+    size_t len = (size_t)(digits_put(digits, n) - digits);
+
+    writer_put_field(w, name, slice_of(digits, len));
 }
 
 void writer_put_member(struct writer_list *l, struct slice member)
@@ -138,12 +127,15 @@ void writer_end_list(struct writer_list *l)
 
 void writer_put_via(struct writer *w, unsigned received_minor, struct slice pseudonym)
 {
-    if (slice_is_empty(pseudonym))
+    size_t size = sizeof "Via: 1.1 " - 1 + pseudonym.len + 2;
+    char *to = slice_is_empty(pseudonym) ? NULL : writer_room(w, size);
+
+    if (to == NULL)
         return;
-    put_name(w, SLICE("Via"));
-    writer_put(w, received_minor == 0 ? SLICE("1.0 ") : SLICE("1.1 "));
-    writer_put(w, pseudonym);
-    writer_put_end(w);
+    to = writer_part(to, received_minor == 0 ? SLICE("Via: 1.0 ") : SLICE("Via: 1.1 "));
+    to = writer_part(to, pseudonym);
+    writer_part(to, SLICE("\r\n"));
+    writer_keep(w, size);
 }
 
 bool writer_stays_on_hop(const struct writer *w, const struct field *f)

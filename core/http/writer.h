@@ -35,7 +35,27 @@ static inline void writer_put(struct writer *w, struct slice s)
     w->ok = w->ok && buf_append_slice(w->out, s);
 }
 
-void writer_put_number(struct writer *w, uint64_t n);
+/* For a line of several parts: room for all of them is asked for once, each is put there, and
+ * writer_keep keeps them. NULL: so many bytes do not fit. */
+static inline char *writer_room(struct writer *w, size_t size)
+{
+    char *to = w->ok ? buf_room(w->out, size) : NULL;
+    w->ok = to != NULL;
+    return to;
+}
+
+static inline char *writer_part(char *to, struct slice s)
+{
+    if (s.len > 0)
+        memcpy(to, s.at, s.len);
+    return to + s.len;
+}
+
+static inline void writer_keep(struct writer *w, size_t size)
+{
+    buf_commit(w->out, size);
+}
+
 void writer_put_end(struct writer *w); /* CRLF */
 void writer_put_field(struct writer *w, struct slice name, struct slice value);
 void writer_put_number_field(struct writer *w, struct slice name, uint64_t n);

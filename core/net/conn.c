@@ -250,17 +250,24 @@ void conn_end(struct conn *c)
     sys_shutdown_write(c->fd);
 }
 
+/* Every request says so several times: what was so already changes nothing. */
+static void set_reading(struct conn *c, bool reading)
+{
+    if (c->reading == reading)
+        return;
+    c->reading = reading;
+    update_interest(c);
+}
+
 void conn_read_on(struct conn *c)
 {
-    c->reading = true;
-    update_interest(c);
+    set_reading(c, true);
 }
 
 void conn_read_off(struct conn *c)
 {
-    c->reading = false;
     c->emptied = false;
-    update_interest(c);
+    set_reading(c, false);
 }
 
 bool conn_has_news(const struct conn *c)
@@ -450,5 +457,7 @@ void net_flush(struct net *net)
     net->gathering = NULL;
     net->piece_count = 0;
     net->scratch_used = 0;
-    update_interest(c);
+    /* Nothing waited when it was gathered. */
+    if (conn_has_waiting(c) || c->write_failed)
+        update_interest(c);
 }

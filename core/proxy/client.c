@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "proxy/admission.h"
 #include "proxy/exchange.h"
+#include "proxy/passage.h"
 
 #include <assert.h>
 #include <string.h>
@@ -289,7 +290,9 @@ void client_retire(struct client *c)
 
 void client_kill(struct client *c)
 {
-    if (c->exchange != NULL)
+    if (c->step == CLIENT_TUNNEL)
+        passage_abort(c->passage);
+    else if (c->exchange != NULL)
         exchange_client_gone(c->exchange);
     if (c->step != CLIENT_CLOSED)
         client_close(c);

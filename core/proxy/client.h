@@ -14,6 +14,7 @@
 #include "net/deadline.h"
 
 struct exchange;
+struct passage;
 struct proxy;
 
 enum client_step {
@@ -42,13 +43,14 @@ struct client {
     struct list node; /* in proxy.clients or proxy.idle */
     struct proxy *proxy;
     struct peer peer;          /* or whom its PROXY header names */
-    struct exchange *exchange; /* NULL between requests */
+    struct exchange *exchange; /* NULL between requests, and in a tunnel */
     struct buf in;             /* read and not yet used */
     struct slice *input;       /* what is being worked on; NULL outside */
     struct deadline deadline;  /* of the steps without an exchange */
     union {
-        size_t scanned;   /* of an incomplete head */
-        size_t discarded; /* while lingering */
+        size_t scanned;          /* of an incomplete head */
+        size_t discarded;        /* while lingering */
+        struct passage *passage; /* in a tunnel */
     };
     uint32_t requests; /* begun on it */
     uint32_t entered;  /* when, the list that it is in: see client_entered */
@@ -104,10 +106,11 @@ void client_end(struct client *c, struct slice trailers);
 /* Where body bytes may be passed as they are, in the place of client_body; NULL: nowhere. */
 struct conn *client_pass(struct client *c);
 
-/* A checked 101; then client_conn may be given to a tunnel. *early is what the client sent behind
- * its head; it lives until the client is closed. */
+/* A checked 101; then its connection may be given to a tunnel. *early is what the client sent
+ * behind its head; it lives until client_forget_early. False when the head cannot be written. */
 bool client_switch(struct client *c, const struct head *head, struct slice via,
-                   struct slice *early);
+                   struct passage *passage, struct slice *early);
+void client_forget_early(struct client *c);
 
 /* The exchange can take body bytes again. */
 void client_resume(struct client *c);

@@ -7,6 +7,8 @@
 #include "proxy/body.h"
 #include "proxy/client.h"
 
+#include <assert.h>
+
 bool client_is_blocked(struct client *c)
 {
     return conn_is_blocked(&c->conn);
@@ -55,7 +57,8 @@ struct conn *client_pass(struct client *c)
     return c->writing == FRAMING_LENGTH ? &c->conn : NULL;
 }
 
-bool client_switch(struct client *c, const struct head *head, struct slice via, struct slice *early)
+bool client_switch(struct client *c, const struct head *head, struct slice via,
+                   struct passage *passage, struct slice *early)
 {
     struct buf *out = &c->conn.net->head;
 
@@ -64,8 +67,18 @@ bool client_switch(struct client *c, const struct head *head, struct slice via, 
         return false;
     conn_put_copy(&c->conn, buf_slice(out));
     c->step = CLIENT_TUNNEL;
+    c->exchange = NULL;
+    c->passage = passage;
     *early = buf_slice(&c->in);
     return true;
+}
+
+void client_forget_early(struct client *c)
+{
+    assert(c->input == NULL);
+    /* Gathered output may point into it. */
+    net_flush(c->conn.net);
+    buf_free(&c->in);
 }
 
 void client_cut(struct client *c)

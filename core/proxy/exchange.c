@@ -7,6 +7,7 @@
  */
 #include "proxy/exchange.h"
 
+#include "base/digits.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "proxy/clocks.h"
@@ -108,9 +109,11 @@ bool exchange_hook(struct exchange *x, enum policy_hook hook)
         x->asking = ASKING_NOTHING;
         return true;
     }
-    x->call.verdict = (struct verdict){.kind = VERDICT_DEFAULT};
-    if (!policy_has(policy, hook))
+    if (!policy_has(policy, hook)) {
+        x->call.verdict.kind = VERDICT_DEFAULT;
         return true;
+    }
+    x->call.verdict = (struct verdict){.kind = VERDICT_DEFAULT};
     x->call.hook = hook;
     x->proxy->stats->hooks[hook].asked++;
     if (policy->ops->ask(policy, &x->call)) {
@@ -163,16 +166,6 @@ void exchange_run(struct exchange *x)
 
 /* ---- beginning ---- */
 
-static void write_id(struct exchange *x)
-{
-    static const char hex[] = "0123456789abcdef";
-    uint64_t id = x->view.id;
-
-    for (int i = 15; i >= 0; i--, id >>= 4)
-        x->id[i] = hex[id & 15];
-    x->id[16] = '\0';
-}
-
 static struct exchange *take_spare(struct proxy *p)
 {
     struct exchange *x;
@@ -192,7 +185,8 @@ static struct exchange *take_spare(struct proxy *p)
     return x;
 }
 
-/* Back to the state of a new one, save for the arena's block and the clocks' timers. */
+/* Back to the state of a new one, save for the arena's block and the clocks' timers. What is large
+ * is not cleared here if nobody looks before it is set: `call` with its verdict, `trouble`. */
 static void clean(struct exchange *x)
 {
     x->doom.reap = NULL;
@@ -204,9 +198,7 @@ static void clean(struct exchange *x)
     x->upgrade = UPGRADE_STATE_NONE;
     x->offered.count = 0;
     memset(&x->view, 0, sizeof x->view);
-    memset(&x->call, 0, sizeof x->call);
     x->asking = ASKING_NOTHING;
-    memset(&x->trouble, 0, sizeof x->trouble);
     memset(&x->result, 0, sizeof x->result);
     x->origin_wait = WAIT_NOTHING;
     x->stall_since = 0;
@@ -237,6 +229,7 @@ struct exchange *exchange_new(struct client *c)
     x->began = p->net.now;
     x->call.view = &x->view;
     x->call.done = on_answered;
+    x->call.waiting = NULL;
     x->view.id = p->next_id++;
     x->view.request_id = x->id;
     x->view.arena = &x->arena;
@@ -248,7 +241,7 @@ struct exchange *exchange_new(struct client *c)
     x->result.outcome = x->result.error = x->result.upstream = x->result.address = "";
     x->result.expect = x->result.upgrade = "";
     x->result.interims = x->codes;
-    write_id(x);
+    *digits_put_hex(x->id, x->view.id) = '\0';
     list_push_back(&p->exchanges, &x->node);
     p->stats->requests++;
     p->stats->active++;
@@ -306,8 +299,6 @@ void exchange_client_gone(struct exchange *x)
 {
     if (x->over)
         return;
-    if (x->response_step == RESPONSE_STEP_TUNNEL)
-        tunnel_abort(&x->tunnel);
     if (x->result.error[0] == '\0')
         x->result.error = "the client left";
     /* Perhaps it is only we who cannot write to it. */
@@ -334,14 +325,15 @@ bool exchange_may_keep(const struct exchange *x)
 
 /* ---- the end ---- */
 
-static void leave_tunnel(struct exchange *x)
+void exchange_leave(struct exchange *x)
 {
-    x->result.tunnel_in = x->tunnel.relay[0].bytes;
-    x->result.tunnel_out = x->tunnel.relay[1].bytes;
-    x->proxy->stats->tunnels--;
+    x->over = true;
+    x->response_step = RESPONSE_STEP_OVER;
+    x->client = NULL;
+    let_go(x);
 }
 
-static void fill_result(struct exchange *x, enum outcome outcome)
+const char *exchange_outcome_name(enum outcome outcome)
 {
     static const char *const names[] = {
         [OUTCOME_UPSTREAM] = "upstream",
@@ -349,9 +341,14 @@ static void fill_result(struct exchange *x, enum outcome outcome)
         [OUTCOME_ABORTED] = "aborted",
         [OUTCOME_CUT] = "cut",
     };
+    return names[outcome];
+}
+
+static void fill_result(struct exchange *x, enum outcome outcome)
+{
     struct policy_result *r = &x->result;
 
-    r->outcome = names[outcome];
+    r->outcome = exchange_outcome_name(outcome);
     r->interim_count = x->interim.forwarded;
     r->elapsed = x->proxy->net.now - x->began;
     if (x->origin.upstream != NULL) {
@@ -361,7 +358,7 @@ static void fill_result(struct exchange *x, enum outcome outcome)
     x->view.result = r;
 }
 
-static void count_outcome(struct stats *s, enum outcome outcome)
+void exchange_count_outcome(struct stats *s, enum outcome outcome)
 {
     s->active--;
     switch (outcome) {
@@ -400,16 +397,14 @@ void exchange_finish(struct exchange *x, enum outcome outcome)
 
     assert(!x->over);
     x->over = true;
-    if (x->response_step == RESPONSE_STEP_TUNNEL)
-        leave_tunnel(x);
-    else
+    if (x->response_step != RESPONSE_STEP_TUNNEL)
         histogram_note(&x->proxy->stats->elapsed, histogram_waits, x->proxy->net.now - x->began);
     x->response_step = RESPONSE_STEP_OVER;
     clocks_clear(x);
     cancel_hook(x);
     origin_release(&x->origin);
     fill_result(x, outcome);
-    count_outcome(x->proxy->stats, outcome);
+    exchange_count_outcome(x->proxy->stats, outcome);
     access_add(&x->proxy->access, x->settings->access_log, &x->view);
     x->client = NULL;
     if (exchange_hook(x, HOOK_LOG))

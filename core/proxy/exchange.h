@@ -7,13 +7,13 @@
  * and runs both ways as far as they go.
  *
  * Files: exchange.c (life, hooks), clocks.c, decisions.c (expectation, interim responses, upgrade),
- * request_way.c, response_way.c, answer.c (what the proxy says itself).
+ * request_way.c, response_way.c, answer.c (what the proxy says itself). What stays of it while its
+ * connections are a tunnel: passage.c.
  */
 #ifndef INTERIM_PROXY_EXCHANGE_H
 #define INTERIM_PROXY_EXCHANGE_H
 
 #include "http/trace.h"
-#include "net/tunnel.h"
 #include "proxy/client.h"
 #include "proxy/local.h"
 #include "proxy/origin.h"
@@ -65,7 +65,6 @@ struct exchange {
     struct request request;
     struct body_reader request_body; /* the client reads with it */
     struct origin origin;
-    struct tunnel tunnel;
 
     enum request_step request_step;
     enum response_step response_step;
@@ -146,10 +145,15 @@ void exchange_response_end(struct exchange *x);
 /* The response broke off: before a final head a trouble, after it a cut. */
 void exchange_origin_broken(struct exchange *x, enum trouble trouble, const char *why);
 
-/* ---- from the worker ---- */
+/* ---- from its passage ---- */
 
-/* Its response step is TUNNEL: closes both sides. */
-void exchange_close_tunnel(struct exchange *x, const char *why);
+/* Nothing will be asked of it any more: it is over, but its end is not counted or logged here. */
+void exchange_leave(struct exchange *x);
+
+const char *exchange_outcome_name(enum outcome outcome); /* "upstream" */
+void exchange_count_outcome(struct stats *s, enum outcome outcome);
+
+/* ---- from the worker ---- */
 
 /* It is over and only its log hook waits: no longer. */
 void exchange_abandon(struct exchange *x);

@@ -7,6 +7,7 @@
 #include "proxy/listing.h"
 
 #include "proxy/exchange.h"
+#include "proxy/passage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,8 +34,6 @@ static void put(char *out, size_t size, struct slice text)
 
 static enum listing_state state_of_exchange(const struct exchange *x)
 {
-    if (x->response_step == RESPONSE_STEP_TUNNEL)
-        return LISTING_TUNNEL;
     if (x->asking == ASKING_WAITS)
         return LISTING_HOOK;
     if (x->begun)
@@ -46,6 +45,8 @@ static enum listing_state state_of_exchange(const struct exchange *x)
 
 static enum listing_state state_of(const struct client *c)
 {
+    if (c->step == CLIENT_TUNNEL)
+        return LISTING_TUNNEL;
     if (c->exchange != NULL)
         return state_of_exchange(c->exchange);
     if (c->step == CLIENT_PROXY)
@@ -57,8 +58,6 @@ static enum listing_state state_of(const struct client *c)
 
 static void put_exchange(struct listing_row *row, const struct exchange *x)
 {
-    bool tunnel = x->response_step == RESPONSE_STEP_TUNNEL;
-
     row->generation = x->generation->number;
     put(row->id, sizeof row->id, slice_of_string(x->id));
     put(row->method, sizeof row->method, x->request.head.method);
@@ -67,8 +66,21 @@ static void put_exchange(struct listing_row *row, const struct exchange *x)
         put(row->upstream, sizeof row->upstream,
             slice_of_string(x->settings->upstreams[x->view.upstream].name));
     put(row->address, sizeof row->address, slice_of_string(origin_address(&x->origin)));
-    row->bytes_in = tunnel ? x->tunnel.relay[0].bytes : x->result.bytes_in;
-    row->bytes_out = tunnel ? x->tunnel.relay[1].bytes : x->result.bytes_out;
+    row->bytes_in = x->result.bytes_in;
+    row->bytes_out = x->result.bytes_out;
+}
+
+static void put_passage(struct listing_row *row, const struct passage *p)
+{
+    row->generation = p->generation->number;
+    put(row->id, sizeof row->id, passage_text(p, PASSAGE_ID));
+    put(row->method, sizeof row->method, passage_text(p, PASSAGE_METHOD));
+    put(row->path, sizeof row->path, passage_text(p, PASSAGE_PATH));
+    put(row->upstream, sizeof row->upstream,
+        slice_of_string(p->generation->settings->upstreams[p->upstream].name));
+    put(row->address, sizeof row->address, slice_of_string(p->address));
+    row->bytes_in = p->tunnel.relay[0].bytes;
+    row->bytes_out = p->tunnel.relay[1].bytes;
 }
 
 static void put_client(struct listing_row *row, const struct client *c)
@@ -81,7 +93,9 @@ static void put_client(struct listing_row *row, const struct client *c)
     row->state = state_of(c);
     row->requests = c->requests;
     put(row->peer, sizeof row->peer, slice_of_string(addr_text(&peer, text)));
-    if (c->exchange != NULL)
+    if (c->step == CLIENT_TUNNEL)
+        put_passage(row, c->passage);
+    else if (c->exchange != NULL)
         put_exchange(row, c->exchange);
 }
 

@@ -243,6 +243,15 @@ void origin_drop(struct origin *o)
     o->step = ORIGIN_NONE;
 }
 
+struct uplink *origin_take(struct origin *o)
+{
+    struct uplink *u = o->uplink;
+
+    o->uplink = NULL;
+    o->step = ORIGIN_NONE;
+    return u;
+}
+
 struct slice origin_take_early(struct origin *o)
 {
     struct slice early = *o->input;

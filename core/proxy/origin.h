@@ -19,8 +19,7 @@ enum origin_step {
     ORIGIN_HEAD,       /* a response head is to come */
     ORIGIN_HELD,       /* a final head is in; its body waits for origin_accept */
     ORIGIN_BODY,       /* the body is being read */
-    ORIGIN_DONE,       /* the response is complete */
-    ORIGIN_TUNNEL      /* the connection belongs to a tunnel */
+    ORIGIN_DONE        /* the response is complete */
 };
 
 struct origin {
@@ -78,6 +77,9 @@ void origin_release(struct origin *o);
 
 /* Closes the connection, whatever its state. */
 void origin_drop(struct origin *o);
+
+/* The connection is the caller's now. */
+struct uplink *origin_take(struct origin *o);
 
 /* Bytes behind a 101, from inside exchange_switching: they are the tunnel's now, and live until
  * the next read. */

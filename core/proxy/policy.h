@@ -118,7 +118,7 @@ struct verdict {
 struct policy_call {
     enum policy_hook hook;
     struct policy_view *view;
-    struct verdict verdict;                 /* valid once answered */
+    struct verdict verdict;                 /* VERDICT_DEFAULT when asked; valid once answered */
     void (*done)(struct policy_call *call); /* called once, from the loop, never inside ask */
     void *waiting;                          /* the engine's own while it waits, else NULL */
 };

@@ -10,6 +10,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/local.h"
+#include "proxy/passage.h"
 
 #include <assert.h>
 #include <string.h>
@@ -88,11 +89,14 @@ void proxy_free(struct proxy *p)
 static size_t close_tunnels(struct proxy *p, const struct generation *g)
 {
     size_t closed = 0;
+    struct list *n;
+    struct list *next;
 
-    for (struct list *n = p->exchanges.next; n != &p->exchanges; n = n->next) {
-        struct exchange *x = LIST_OWNER(n, struct exchange, node);
-        if (x->generation == g && x->response_step == RESPONSE_STEP_TUNNEL) {
-            exchange_close_tunnel(x, "its policy is too old");
+    for (n = p->clients.next; n != &p->clients; n = next) {
+        struct client *c = LIST_OWNER(n, struct client, node);
+        next = n->next;
+        if (c->step == CLIENT_TUNNEL && c->passage->generation == g) {
+            passage_close(c->passage, "its policy is too old");
             closed++;
         }
     }

@@ -160,11 +160,11 @@ static void start_clocks(struct exchange *x)
 static void say_who(struct exchange *x)
 {
     enum proxy_version version = x->settings->upstreams[x->view.upstream].proxy_protocol;
-    char header[PROXY_HEADER_WRITTEN_MAX];
-    struct addr local;
 
     if (version == PROXY_VERSION_NONE)
         return;
+    char header[PROXY_HEADER_WRITTEN_MAX];
+    struct addr local;
     conn_local(&x->client->conn, &local);
     origin_preface(&x->origin,
                    slice_of(header, proxy_header_write(header, version, &x->peer, &local)));

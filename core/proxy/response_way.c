@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "proxy/clocks.h"
 #include "proxy/exchange.h"
+#include "proxy/passage.h"
 
 #include <string.h>
 
@@ -69,33 +70,17 @@ void exchange_interim(struct exchange *x, size_t bytes)
 
 /* ---- upgrade ---- */
 
-void exchange_close_tunnel(struct exchange *x, const char *why)
-{
-    tunnel_close(&x->tunnel);
-    x->result.error = why;
-    exchange_finish(x, OUTCOME_UPSTREAM);
-}
-
-static void on_tunnel_over(struct tunnel *t, enum tunnel_end end)
-{
-    struct exchange *x = t->owner;
-
-    if (end == TUNNEL_IDLE) {
-        x->result.error = "the tunnel was idle for too long";
-        x->proxy->stats->timeouts_tunnel++;
-        log_info("%s: no byte through the tunnel for %g s; closed", x->id, x->timeouts->tunnel);
-    } else if (end == TUNNEL_RESET) {
-        x->result.error = "one side of the tunnel was reset";
-    }
-    exchange_finish(x, OUTCOME_UPSTREAM);
-}
-
 static void begin_tunnel(struct exchange *x, struct slice protocol)
 {
-    struct origin *o = &x->origin;
-    struct slice early_client;
+    struct passage *passage = passage_new(x, protocol);
+    struct slice early;
 
-    if (!client_switch(x->client, &o->response.head, via_of(x), &early_client)) {
+    if (passage == NULL) {
+        exchange_answer_status(x, 502, "no memory for a tunnel");
+        return;
+    }
+    if (!client_switch(x->client, &x->origin.response.head, via_of(x), passage, &early)) {
+        passage_free(passage);
         exchange_answer_status(x, 502, "the response head cannot be written");
         return;
     }
@@ -112,10 +97,7 @@ static void begin_tunnel(struct exchange *x, struct slice protocol)
         x->proxy->stats->upgrades_websocket++;
     else
         x->proxy->stats->upgrades_other++;
-    x->proxy->stats->tunnels++;
-    o->step = ORIGIN_TUNNEL;
-    tunnel_open(&x->tunnel, &x->client->conn, &o->uplink->conn, early_client, origin_take_early(o),
-                x->timeouts->tunnel, on_tunnel_over, x);
+    passage_open(passage, early);
 }
 
 void exchange_switching(struct exchange *x, size_t bytes)

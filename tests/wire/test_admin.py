@@ -16,7 +16,7 @@ from programs import need
 from scenes import OK, exchange, get, post
 from test_operating import activated, listening, start_activated
 from test_process import alive
-from test_upgrade import tunnel
+from test_upgrade import offer, switching, tunnel
 
 
 class Admin:
@@ -310,11 +310,18 @@ def test_a_request_is_listed_with_where_it_is(admin, proxy, client, origin):
 
 
 def test_a_tunnel_is_listed_with_its_bytes(admin, client, origin):
-    wire = tunnel(client, origin)
+    client.send(offer(target="/ws?secret"))
+    wire = origin.accept()
+    ident = wire.request().get("x-request-id")
+    wire.send(switching())
+    client.head()
     client.send("12345")
     assert wire.exactly(5) == b"12345"
     row = of_state(admin, "tunnel")
-    assert (row["path"], row["bytes_in"], row["bytes_out"]) == ("/ws", 5, 0)
+    assert (row["method"], row["path"]) == ("GET", "/ws")
+    assert (row["requests"], row["bytes_in"], row["bytes_out"]) == (1, 5, 0)
+    assert row["upstream"] == row["address"] == origin.text
+    assert (row["id"], row["generation"]) == (ident, 1)
 
 
 def test_a_head_that_is_not_whole_is_listed(admin, client):

@@ -17,7 +17,7 @@ from harness import Proxy, binary, free_port, policy_text
 from lines import PATIENCE, Lines
 from peers import connect
 from scenes import CHUNKED, EXPECT, OK, answer_with, exchange, get, post
-from test_upgrade import offer, switching
+from test_upgrade import offer, switching, tunnel
 
 TEXT = 'access_log = "text",'
 HOOK = """
@@ -33,9 +33,9 @@ LINE = re.compile(
     r'(?P<rest>( \w+=("([^"\\]|\\.)*"|[^ "]+))*)\Z')
 
 
-def text_line(proxy, count=1):
-    """The first text line of this scenario, taken apart."""
-    line = proxy.access.wait(r"\S", proxy.access_began).string
+def text_line(proxy, pattern=r"\S"):
+    """The first text line of this scenario in which that is found, taken apart."""
+    line = proxy.access.wait(pattern, proxy.access_began).string
     found = LINE.match(line)
     assert found, line
     fields = dict(re.findall(r' (\w+)=("(?:[^"\\]|\\.)*"|[^ "]+)', found["rest"]))
@@ -179,6 +179,59 @@ def test_the_decision_about_an_upgrade(start, origin, how, status, upgrade):
     origin.hang_up()
     line = proxy.exchange()
     assert (line["status"], line["upgrade"]) == (status, upgrade)
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize("hook", ["", "log = function(req, res) end,"], ids=["", "log hook"])
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_tunnel_is_told_of_like_any_exchange(start, origin, form, hook):
+    proxy = start(f'access_log = "{form}", {hook}')
+    client = proxy.client()
+    address = "127.0.0.1:%d" % client.sock.getsockname()[1]
+    client.send(offer(f"traceparent: 00-{TRACE}-b7ad6b7169203331-01", target="/ws?a=b"))
+    wire = origin.accept()
+    ident = wire.request().get("x-request-id")
+    wire.send("HTTP/1.1 103 E\r\n\r\n", switching())
+    client.interim(103)
+    assert client.head().status == 101
+    exchange(proxy.client(), origin)  # what the request lay in may serve another now
+    client.send("12345")
+    assert wire.exactly(5) == b"12345"
+    wire.send("123")
+    assert client.exactly(3) == b"123"
+    client.close()
+    wire.at_end()
+    wire.close()
+    if form == "text":
+        line = text_line(proxy, " 101 ")
+        expected = {"status": "101", "in": "0", "out": "0", "reused": "no", "interims": "103",
+                    "expect": "-", "tunnel_in": "5", "tunnel_out": "3"}
+        assert "error" not in line
+    else:
+        line = proxy.exchanges(2)[1]
+        expected = {"status": 101, "bytes_in": 0, "bytes_out": 0, "reused": False,
+                    "interims": [103], "interim_count": 1, "expect": "", "tunnel_in": 5,
+                    "tunnel_out": 3, "host": "a", "version": "1.1", "error": ""}
+        assert 0 < line["connect"] <= line["first_byte"] <= line["elapsed"] < 20
+    expected |= {"id": ident, "trace": TRACE, "client": address, "method": "GET",
+                 "target": "/ws?a=b", "outcome": "upstream", "upstream": origin.text,
+                 "address": origin.text, "upgrade": "websocket"}
+    assert {name: line[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("error,leave", [
+    ("one side of the tunnel was reset", lambda client, wire: wire.reset()),
+    ("the tunnel was idle for too long", lambda client, wire: None),
+])
+def test_the_end_of_a_tunnel_has_its_reason(start, origin, error, leave):
+    proxy = start("timeouts = { tunnel = 0.5 },")
+    client = proxy.client()
+    wire = tunnel(client, origin)
+    leave(client, wire)
+    line = proxy.exchange()
+    assert (line["status"], line["outcome"], line["error"]) == (101, "upstream", error)
 
 
 @pytest.mark.parametrize("outcome", ["upstream", "here", "aborted", "cut"])

@@ -567,3 +567,27 @@ def test_a_tunnel_is_logged_when_it_ends(start, origin):
     wire.at_end()
     wire.close()
     assert "5" in proxy.logged("tunnel.*101.*").group(0)
+
+
+def test_the_log_hook_of_a_tunnel_sees_the_request_and_what_other_hooks_left(start, origin):
+    proxy = start("""
+      request = function(req) req.path = "/other"; req.ctx.seen = req.headers["x-a"] end,
+      log = function(req, res)
+        if res.status == 101 then
+          print("end", req.path, req.query, req.headers["x-a"], req.ctx.seen, res.upgrade)
+        end
+      end,""")
+    client = proxy.client()
+    client.send(offer("X-A: b", target="/ws?q"))
+    wire = origin.accept()
+    wire.request()
+    wire.send(switching())
+    client.head()
+    other = proxy.client()
+    other.send(offer("X-A: c", target="/ws?r"))
+    origin.accept().request()
+    other.reset()
+    client.close()
+    wire.at_end()
+    wire.close()
+    assert proxy.logged(r"end\s+/other\s+q\s+b\s+b\s+websocket")

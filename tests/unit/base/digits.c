@@ -31,6 +31,21 @@ static void whole_numbers(void **state)
     }
 }
 
+static void hexadecimal_numbers_have_all_their_digits(void **state)
+{
+    (void)state;
+    static const uint64_t numbers[] = {
+        0, 1, 0x0123456789abcdef, 0xfedcba9876543210, 0x99999999aaaaaaaa, UINT64_MAX, UINT32_MAX};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char wanted[32];
+        char got[DIGITS_HEX + 1];
+        snprintf(wanted, sizeof wanted, "%016llx", (unsigned long long)numbers[i]);
+        *digits_put_hex(got, numbers[i]) = '\0';
+        assert_string_equal(got, wanted);
+    }
+}
+
 static void decimals_are_rounded_as_printf_rounds_them(void **state)
 {
     (void)state;
@@ -80,6 +95,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(hexadecimal_numbers_have_all_their_digits),
         cmocka_unit_test(decimals_are_rounded_as_printf_rounds_them),
         cmocka_unit_test(so_are_all_halves_and_their_neighbours),
         cmocka_unit_test(what_has_no_room_is_bounded),

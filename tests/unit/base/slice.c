@@ -41,6 +41,26 @@ static void check_nocase(void **state)
     assert_int_equal(slice_equals_nocase(row->a, row->b), row->wanted);
 }
 
+/* Whatever stands around them, and wherever they are. */
+static void any_two_bytes_are_compared_as_letters_are(void **state)
+{
+    (void)state;
+    char a[20], b[20];
+    for (size_t len = 1; len <= sizeof a; len++) {
+        for (size_t at = 0; at < len; at++) {
+            memset(a, 'A', len);
+            memset(b, 'a', len);
+            for (int pair = 0; pair < 256 * 256; pair++) {
+                a[at] = (char)(pair & 255);
+                b[at] = (char)(pair >> 8);
+                bool wanted = slice_lower(a[at]) == slice_lower(b[at]);
+                if (slice_equals_nocase(slice_of(a, len), slice_of(b, len)) != wanted)
+                    fail_msg("%zu bytes, %zu: %02x %02x", len, at, pair & 255, pair >> 8);
+            }
+        }
+    }
+}
+
 static const struct pair start_rows[] = {
     {"a slice starts with its prefix", S("abc"), S("ab"), true},
     {"a slice starts with itself", S("abc"), S("abc"), true},
@@ -212,6 +232,8 @@ int main(void)
     FACT_ADD_TABLE(list_rows, check_list);
     FACT_ADD_TABLE(list_has_rows, check_list_has);
     fact_add("token bytes are those of RFC 9110", token_bytes_are_those_of_the_rfc, NULL);
+    fact_add("any two bytes are compared as letters are", any_two_bytes_are_compared_as_letters_are,
+             NULL);
     fact_add("a token is not empty", a_token_is_not_empty, NULL);
     fact_add("skipping stops at the end", skipping_stops_at_the_end, NULL);
     fact_add("finding gives an offset or the length", finding_gives_an_offset_or_the_length, NULL);

@@ -373,6 +373,41 @@ static void fields_are_found_by_id_and_by_name(void **state)
     assert_null(head_find_name(&h, SLICE("x-z")));
 }
 
+static bool has(const struct head *h, enum field_id id)
+{
+    bool found = head_find(h, id) != NULL;
+    assert_int_equal(head_count(h, id), found);
+    assert_int_equal(head_has_token(h, id, SLICE("v")), found);
+    return found;
+}
+
+static void a_field_is_found_by_its_id_wherever_it_came_from(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct slice name = slice_of_string(names[i].name);
+        enum field_id id = names[i].id;
+        struct slice bytes =
+            arena_printf(&arena, "HTTP/1.1 200 OK\r\nA: b\r\n%s: v\r\n\r\n", names[i].name);
+        struct head read, added = {.arena = &arena}, set = {.arena = &arena};
+        bool disagreed;
+        assert_false(fault_is(head_read_response(&read, &arena, bytes, &limits, &disagreed)));
+        assert_true(has(&read, id));
+        assert_false(has(&added, id));
+        assert_true(head_add(&added, name, SLICE("v")));
+        assert_true(has(&added, id));
+        assert_true(head_set(&set, name, SLICE("w")) && head_set(&set, name, SLICE("v")));
+        assert_true(has(&set, id));
+        head_remove(&read, name);
+        assert_false(has(&read, id));
+        assert_true(head_add(&read, name, SLICE("v")));
+        assert_true(has(&read, id));
+        for (int other = 1; other < FIELD_COUNT; other++)
+            if (other != (int)id)
+                assert_false(has(&read, (enum field_id)other));
+    }
+}
+
 static void a_token_is_found_in_any_field_of_that_id(void **state)
 {
     (void)state;
@@ -482,6 +517,7 @@ int main(void)
         WITH_ARENA(a_thousand_fields_are_read),
         WITH_ARENA(two_readers_never_disagree),
         WITH_ARENA(fields_are_found_by_id_and_by_name),
+        WITH_ARENA(a_field_is_found_by_its_id_wherever_it_came_from),
         WITH_ARENA(a_token_is_found_in_any_field_of_that_id),
         WITH_ARENA(fields_are_added_at_the_end),
         WITH_ARENA(setting_replaces_the_first_and_removes_the_others),

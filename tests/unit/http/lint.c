@@ -444,6 +444,27 @@ static void bytes_of_values_and_targets_are_those_of_the_rfc(void **state)
     assert_false(lint_is_target(SLICE("")));
 }
 
+/* Values are looked at several bytes at a time: each byte of each is. */
+static void no_byte_of_a_value_is_overlooked(void **state)
+{
+    (void)state;
+    static const char around[] = {'a', ' ', '\t', '~', '\x80', '\xff'};
+    char value[20];
+    for (size_t len = 1; len <= sizeof value; len++) {
+        for (size_t other = 0; other < sizeof around; other++) {
+            memset(value, around[other], len);
+            for (size_t at = 0; at < len; at++) {
+                for (int c = 0; c < 256; c++) {
+                    value[at] = (char)c;
+                    assert_int_equal(lint_is_value(slice_of(value, len)),
+                                     c == '\t' || (c >= ' ' && c != 0x7f));
+                }
+                value[at] = around[other];
+            }
+        }
+    }
+}
+
 int main(void)
 {
     FACT_ADD_TABLE(request_rows, check_request);
@@ -460,5 +481,6 @@ int main(void)
              a_head_of_four_gigabytes_is_refused_unread, NULL);
     fact_add("a byte is scanned once", a_byte_is_scanned_once, NULL);
     fact_add("bytes of values and targets", bytes_of_values_and_targets_are_those_of_the_rfc, NULL);
+    fact_add("no byte of a value is overlooked", no_byte_of_a_value_is_overlooked, NULL);
     return fact_run("lint");
 }

@@ -252,6 +252,7 @@ static inline void scene_drop(struct scene *s)
 static inline const struct verdict *scene_ask(struct scene *s, enum policy_hook hook)
 {
     s->call.hook = hook;
+    s->call.verdict = (struct verdict){.kind = VERDICT_DEFAULT};
     assert_true(policy_has(s->policy, hook));
     assert_true(s->policy->ops->ask(s->policy, &s->call));
     assert_null(s->call.waiting);

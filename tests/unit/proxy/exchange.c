@@ -73,6 +73,7 @@ static struct calls {
     int client_reads, client_writes, origin_reads, origin_writes;
     int interest;    /* changes of what epoll watches */
     int allocations; /* from the heap */
+    size_t bytes;    /* of these, but not of blocks that grow */
 } calls;
 static in_port_t client_port; /* of this end of a client's connection */
 
@@ -112,12 +113,14 @@ ssize_t __wrap_sys_writev(int fd, const struct iovec *iov, int count)
 void *__wrap_sys_malloc(size_t n)
 {
     calls.allocations++;
+    calls.bytes += n;
     return __real_sys_malloc(n);
 }
 
 void *__wrap_sys_calloc(size_t n, size_t size)
 {
     calls.allocations++;
+    calls.bytes += n * size;
     return __real_sys_calloc(n, size);
 }
 
@@ -170,12 +173,21 @@ static void on_drained(void *arg)
     *(bool *)arg = true;
 }
 
+static int connect_client(void)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = client_port};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
 static int stage_setup(void **state)
 {
     struct stage *s = calloc(1, sizeof *s);
     char text[64], why[128];
     unsigned port, origin_port;
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     s->loop = ev_loop_new(EVFLAG_AUTO);
     s->listener = listen_somewhere(&port);
@@ -192,9 +204,7 @@ static int stage_setup(void **state)
     assert_non_null(s->proxy);
     assert_true(proxy_use(s->proxy, &s->settings, &s->policy.policy, 1, on_gone, &s->gone));
     assert_true(proxy_listen(s->proxy, s->listener));
-    s->client = socket(AF_INET, SOCK_STREAM, 0);
-    to.sin_port = htons((uint16_t)port);
-    assert_int_equal(connect(s->client, (struct sockaddr *)&to, sizeof to), 0);
+    s->client = connect_client();
     s->origin = -1;
     *state = s;
     return 0;
@@ -451,6 +461,108 @@ static void a_warm_worker_allocates_nothing_for_an_exchange(void **state)
     assert_int_equal(s->stats.answered_upstream, 3);
 }
 
+/* ---- tunnels ---- */
+
+/* A new client and a new connection of the origin, switched to another protocol. */
+static void open_tunnel(struct stage *s)
+{
+    char text[4096];
+
+    s->client = connect_client();
+    s->origin = -1;
+    send_text(s->client, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+                         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    accept_origin(s);
+    read_until(s, s->origin, "\r\n\r\n", text, sizeof text);
+    send_text(s->origin, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                         "Upgrade: websocket\r\n"
+                         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    read_until(s, s->client, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 101 ", 13);
+    turn(s); /* what is over is reaped */
+}
+
+/* Opens three, and ends them all; what the second one took of the heap. */
+static struct calls calls_of_a_tunnel(struct stage *s)
+{
+    int first[3], last[3];
+    struct calls taken = {0};
+
+    close(s->client);
+    for (int i = 0; i < 3; i++) {
+        calls = (struct calls){0};
+        open_tunnel(s);
+        if (i == 1)
+            taken = calls;
+        first[i] = s->client;
+        last[i] = s->origin;
+    }
+    assert_int_equal(s->stats.tunnels, 3);
+    assert_int_equal(s->stats.active, 3);
+    for (int i = 0; i < 3; i++) {
+        close(first[i]);
+        close(last[i]);
+    }
+    s->client = s->origin = -1;
+    TURN_UNTIL(s, s->stats.open == 0);
+    assert_int_equal(s->stats.tunnels, 0);
+    assert_int_equal(s->stats.upgrades_websocket, 3);
+    assert_int_equal(s->stats.answered_upstream, 3);
+    return taken;
+}
+
+static void a_tunnel_keeps_no_exchange(void **state)
+{
+    struct stage *s = *state;
+    struct calls taken;
+
+    s->settings.access_log = LOG_FORM_NONE;
+    taken = calls_of_a_tunnel(s);
+    assert_int_equal(taken.allocations, 3); /* both connections, and what is left of the exchange */
+    assert_true(taken.bytes < 1024);
+    assert_int_equal(s->policy.asked, 3);
+    assert_int_equal(s->policy.forgotten, 3);
+}
+
+static void a_tunnel_keeps_its_exchange_for_a_log_hook(void **state)
+{
+    struct stage *s = *state;
+
+    s->policy.policy.hooks |= 1u << HOOK_LOG;
+    assert_true(calls_of_a_tunnel(s).allocations > 3);
+    assert_int_equal(s->policy.asked, 6);
+    assert_int_equal(s->policy.forgotten, 3);
+}
+
+static void a_tunnel_holds_its_generation(void **state)
+{
+    struct stage *s = *state;
+
+    close(s->client);
+    open_tunnel(s);
+    assert_true(proxy_use(s->proxy, &s->settings, NULL, 2, NULL, NULL));
+    turn(s);
+    assert_int_equal(s->policy.forgotten, 1);
+    assert_int_equal(s->policy.freed, 0);
+    close(s->client);
+    close(s->origin);
+    s->client = s->origin = -1;
+    TURN_UNTIL(s, s->policy.freed == 1);
+}
+
+static void freeing_a_worker_ends_a_tunnel_as_if_the_client_had_left(void **state)
+{
+    struct stage *s = *state;
+
+    close(s->client);
+    open_tunnel(s);
+    proxy_free(s->proxy);
+    s->proxy = NULL;
+    assert_int_equal(s->stats.aborted, 1);
+    assert_int_equal(s->stats.tunnels, 0);
+}
+
 int main(void)
 {
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, stage_setup, stage_teardown)
@@ -463,6 +575,10 @@ int main(void)
         SCENE(an_old_generation_lives_until_its_last_exchange),
         SCENE(a_drain_waits_for_the_exchange_under_way),
         SCENE(freeing_a_worker_at_work_loses_nothing_of_the_count),
+        SCENE(a_tunnel_keeps_no_exchange),
+        SCENE(a_tunnel_keeps_its_exchange_for_a_log_hook),
+        SCENE(a_tunnel_holds_its_generation),
+        SCENE(freeing_a_worker_ends_a_tunnel_as_if_the_client_had_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
