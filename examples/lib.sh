@@ -4,6 +4,7 @@
 # The commands to try are those of the example's README.md, and so is what they print: --check runs
 # them and compares. Where things are elsewhere than the README says (a free port, another folder
 # than /tmp/interim, another program than build/release/interim), its lines are fitted.
+# shellcheck shell=bash
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -163,6 +164,7 @@ is_like() {
         if [[ $line == ... ]]; then
             pattern+='*'
         else
+            # shellcheck disable=SC2001  # what is replaced is put back, behind a backslash
             pattern+=$(sed 's/[][\\*?]/\\&/g' <<<"$line")$'\n'
         fi
     done <<<"$2"
@@ -174,7 +176,7 @@ tried=0
 well=0
 try() {
     local command=$1 expected got
-    expected=$(echo "$2") # without the empty lines at its end, as `got` is
+    expected=$(printf '%s' "$2") # without the empty lines at its end, as `got` is
     # A line may fail by design (a refused upload): its status is not judged, what it printed is, below.
     got=$(bash -c "$command" 2>"$place/errors" </dev/null | tr -d '\r') || true
     tried=$((tried + 1))

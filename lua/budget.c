@@ -24,7 +24,7 @@
 #define ENDING    0.010
 
 /* A worker's stack has 8 MiB; one more coroutine may take 3 of them before the next check. */
-#define STACK_MAX (1024 * 1024)
+#define STACK_MAX (1 << 20)
 
 static void charge(struct budget *b, size_t bytes);
 

@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include "base/output.h"
 #include "base/words.h"
 #include "embedded.h"
 #include "tool.h"
@@ -70,15 +71,6 @@ static int refuse_option(const char *command, const char *word, const char *cons
                   words_hint(hint, sizeof hint, slice_of_string(word), known, count));
 }
 
-/* Losing what was printed, to a full disk for one, is a failure too. */
-static int printed(int status)
-{
-    if (fflush(stdout) == 0 && ferror(stdout) == 0)
-        return status;
-    fprintf(stderr, "interim: the output cannot be written\n");
-    return EXIT_FAILURE;
-}
-
 /* ---- try ---- */
 
 struct words {
@@ -110,7 +102,7 @@ int commands_try(int argc, char *const argv[])
     else if (!tool_call(&tool, "interim.try", push_words, &words, status, 1))
         status[0] = EXIT_FAILURE;
     tool_close(&tool);
-    return printed(status[0]);
+    return output_end(status[0]);
 }
 
 /* ---- test ---- */
@@ -204,9 +196,9 @@ static int run_tests(struct testing *t, char *const *paths, int count)
         run_path(t, here);
     print_sums(t);
     if (t->passed + t->failed > 0)
-        return printed(t->failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        return output_end(t->failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     fprintf(stderr, "interim test: there is no *_test.lua here\n");
-    return printed(EXIT_FAILURE);
+    return output_end(EXIT_FAILURE);
 }
 
 int commands_test(int argc, char *const argv[])
@@ -220,7 +212,7 @@ int commands_test(int argc, char *const argv[])
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(test_help, stdout);
             free(paths);
-            return printed(EXIT_SUCCESS);
+            return output_end(EXIT_SUCCESS);
         }
         if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--tap") == 0) {
             t.form = argv[i] + 2;
@@ -267,7 +259,7 @@ int commands_types(int argc, char *const argv[])
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(types_help, stdout);
-            return printed(EXIT_SUCCESS);
+            return output_end(EXIT_SUCCESS);
         }
         if (strncmp(argv[i], "--output=", 9) == 0)
             output = argv[i] + 9;
@@ -280,5 +272,5 @@ int commands_types(int argc, char *const argv[])
         else
             return refuse("types", "no words but options are taken: what is", argv[i], "?");
     }
-    return output != NULL ? write_types_to(output) : printed(write_types(stdout));
+    return output != NULL ? write_types_to(output) : output_end(write_types(stdout));
 }

@@ -313,7 +313,7 @@ static void read_trusted(struct schema *s, int index)
 
 static void read_pseudonym(struct schema *s, int index)
 {
-    struct slice name = {NULL, 0};
+    struct slice name = SLICE("");
 
     if (lua_type(s->L, index) == LUA_TSTRING)
         name = schema_text(s, index);

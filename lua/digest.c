@@ -20,7 +20,7 @@
 #define STEPS_PER_CALL 256 /* the library's own preparations */
 
 /* base64 goes in pieces of that many groups: 3 bytes there, 4 characters here. */
-#define GROUPS 256
+#define GROUPS ((size_t)256)
 
 static const unsigned char *check_bytes(lua_State *L, int index, size_t *len)
 {

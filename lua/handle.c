@@ -5,9 +5,9 @@
 #include "handle.h"
 
 #include "base/words.h"
+#include "raise.h"
 #include "task.h"
 
-#include <assert.h>
 #include <lauxlib.h>
 #include <string.h>
 
@@ -56,7 +56,6 @@ static struct policy_view *view_of(lua_State *L, int index, const void *handle,
         luaL_error(L, "a request or response expected, got %s", luaL_typename(L, index));
     if (!is_current(t, handle))
         luaL_error(L, "%s is used outside the hooks of its own exchange", classes[kind]->name);
-    assert(t != NULL); /* for compilers: luaL_error does not return */
     if ((classes[kind]->hooks & 1u << t->call->hook) == 0)
         luaL_error(L, "%s means nothing in the %s hook", classes[kind]->name,
                    policy_hook_name(t->call->hook));

@@ -22,7 +22,7 @@ static const char *walk(struct matcher *m, const char *s, const struct item *ite
 
 static void spend(struct matcher *m, size_t steps)
 {
-    m->steps += steps < STEPS_AT_ONCE * 1024 ? (unsigned)steps : STEPS_AT_ONCE * 1024;
+    m->steps += steps < STEPS_AT_ONCE << 10 ? (unsigned)steps : STEPS_AT_ONCE << 10;
     if (m->steps < STEPS_AT_ONCE)
         return;
     unsigned spent = m->steps;

@@ -6,6 +6,7 @@
 
 #include "embedded.h"
 #include "engine.h"
+#include "raise.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

@@ -47,6 +47,7 @@ static void push_decoded(lua_State *L, struct slice s, char plus)
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i];
         if (c == '%') {
+            // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): both are digits
             c = (char)(hex_of(s.at[i + 1]) << 4 | hex_of(s.at[i + 2]));
             i += 2;
         } else if (c == '+') {

@@ -256,11 +256,8 @@ static void get_raw(lua_State *L, int index, const char *key)
     lua_rawget(L, index);
 }
 
-static bool read_answer(struct reading *r, int index)
+static bool read_parts(struct reading *r, int index)
 {
-    struct field fields[FIELDS_MAX];
-
-    r->fields = fields;
     if (!check_answer_keys(r, index))
         return false;
     get_raw(r->L, index, "status");
@@ -277,6 +274,16 @@ static bool read_answer(struct reading *r, int index)
         return false;
     get_raw(r->L, index, "body");
     return read_body(r) && keep_fields(r);
+}
+
+static bool read_answer(struct reading *r, int index)
+{
+    struct field fields[FIELDS_MAX];
+
+    r->fields = fields;
+    bool good = read_parts(r, index);
+    r->fields = NULL;
+    return good;
 }
 
 static bool is_protocol(struct slice s)

@@ -50,7 +50,7 @@ static bool buf_grow(struct buf *b, size_t need)
     char *data = sys_malloc(size);
     if (!data)
         return false;
-    if (len > 0)
+    if (b->data != NULL)
         memcpy(data, b->data + b->start, len);
     sys_free(b->data);
     b->data = data;

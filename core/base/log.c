@@ -85,7 +85,7 @@ void log_line(enum log_level level, const char *format, ...)
     else if ((size_t)len >= sizeof text)
         memcpy(text + sizeof text - 4, "...", 4);
 
-    char line[64 + sizeof speaker + 4 * TEXT_MAX];
+    char line[64 + sizeof speaker + 4 * sizeof text];
     if (diverted != NULL) {
         line[write_escaped(line, text)] = '\0';
         diverted(level, line, diverted_arg);

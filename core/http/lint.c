@@ -15,7 +15,7 @@
 #include "http/target.h"
 
 #define METHOD_MAX      32
-#define EMPTY_LINES_MAX 2
+#define EMPTY_LINES_MAX ((size_t)2)
 #define STATUS_LEAST    100
 #define STATUS_MOST     599
 #define STATUS_DIGITS   3

@@ -4,6 +4,7 @@
  */
 #include "process/ask.h"
 
+#include "base/output.h"
 #include "process/desk.h"
 
 #include <errno.h>
@@ -119,5 +120,5 @@ int ask_run(const struct cli *cli)
     if (!ask_parent(cli->pid, word, word, text, sizeof text))
         return EXIT_FAILURE;
     printf("%s\n", text);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return output_end(EXIT_SUCCESS);
 }

@@ -4,6 +4,7 @@
  */
 #include "process/check.h"
 
+#include "base/output.h"
 #include "process/loader.h"
 #include "proxy/policy.h"
 
@@ -44,8 +45,7 @@ static void on_loaded(void *arg, struct config *config, struct slice errors)
     if (config != NULL) {
         print_summary(check->cli, config);
         config_close(config);
-        if (fflush(stdout) == 0)
-            check->status = EXIT_SUCCESS;
+        check->status = output_end(EXIT_SUCCESS);
     } else {
         fprintf(stderr, "%.*s\n", SLICE_ARG(errors));
     }

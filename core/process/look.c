@@ -3,6 +3,7 @@
  */
 #include "process/look.h"
 
+#include "base/output.h"
 #include "base/sys.h"
 #include "process/ask.h"
 #include "process/fetch.h"
@@ -51,7 +52,7 @@ static bool read_words(struct look *look, const struct cli *cli, int *status)
         const char *word = cli->tool_argv[i];
         if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             fputs(help, stdout);
-            *status = fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+            *status = output_end(EXIT_SUCCESS);
             return false;
         }
         if (strcmp(word, "--json") == 0 && !look->top) {
@@ -111,7 +112,7 @@ static int print(struct buf *text)
 {
     fwrite(buf_slice(text).at, 1, buf_len(text), stdout);
     buf_free(text);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return output_end(EXIT_SUCCESS);
 }
 
 static int show_json(struct look *look)

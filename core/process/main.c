@@ -2,6 +2,7 @@
  * main: from the command line to the command. A request's way begins in supervisor, which starts
  * the workers.
  */
+#include "base/output.h"
 #include "process/ask.h"
 #include "process/check.h"
 #include "process/cli.h"
@@ -27,12 +28,6 @@ static void fill_standard_descriptors(void)
         close(fd);
 }
 
-/* Losing what it printed, to a full disk for one, is a failure too. */
-static int printed(void)
-{
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int main(int argc, char *argv[])
 {
     static struct cli cli;
@@ -45,10 +40,10 @@ int main(int argc, char *argv[])
     switch (cli.command) {
     case CLI_HELP:
         fputs(cli_help, stdout);
-        return printed();
+        return output_end(EXIT_SUCCESS);
     case CLI_VERSION:
         printf("interim %s\n", INTERIM_VERSION);
-        return printed();
+        return output_end(EXIT_SUCCESS);
     case CLI_CHECK:
         return check_run(&cli);
     case CLI_RELOAD:

@@ -128,7 +128,7 @@ static void each_clock(struct exchange *x, void (*with)(struct deadline *d))
     struct deadline *clocks[] = {&x->origin_clock, &x->ceiling,    &x->body_clock, &x->send_clock,
                                  &x->gone_clock,   &x->hook_clock, &x->silence};
 
-    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++)
         with(clocks[i]);
 }
 

@@ -45,20 +45,20 @@ static const struct timeouts default_timeouts = {
 };
 
 static const struct limits default_limits = {
-    .request_line = 8 * 1024,
-    .head = 32 * 1024,
+    .request_line = 8 << 10,
+    .head = 32 << 10,
     .fields = 128,
     .interim = 256,
-    .interim_bytes = 256 * 1024,
-    .linger_bytes = 1024 * 1024,
+    .interim_bytes = 256 << 10,
+    .linger_bytes = 1 << 20,
     .upstream_idle = 64,
-    .policy_memory = 64 * 1024 * 1024,
+    .policy_memory = 64 << 20,
     .hook_cpu = 0.05,
     .generations = 8,
     .connections = 10000,
     .connections_per_address = 1000,
     .requests = 10000,
-    .buffered = 64 * 1024 * 1024,
+    .buffered = 64 << 20,
 };
 
 void settings_default(struct settings *s)

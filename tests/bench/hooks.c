@@ -44,7 +44,7 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void give_up(const char *what, struct slice why)
+static _Noreturn void give_up(const char *what, struct slice why)
 {
     fprintf(stderr, "%s: %.*s\n", what, SLICE_ARG(why));
     exit(1);

@@ -290,6 +290,8 @@ static void accept_all(void)
         struct conn *c = calloc(1, sizeof *c);
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                     .data.ptr = c};
+        if (c == NULL)
+            fail("no memory");
         c->fd = fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event);

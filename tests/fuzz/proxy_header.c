@@ -28,7 +28,7 @@ static void read_prefix(const uint8_t *bytes, size_t n, struct reading *r)
     char *block = malloc(n);
     const char *why = NULL;
     assert(block != NULL || n == 0);
-    if (n > 0)
+    if (block != NULL)
         memcpy(block, bytes, n);
     *r = (struct reading){.addr = nobody};
     r->verdict = proxy_header_read(slice_of(block, n), &r->len, &r->addr, &why);

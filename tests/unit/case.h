@@ -5,6 +5,7 @@
 #ifndef INTERIM_TEST_CASE_H
 #define INTERIM_TEST_CASE_H
 
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,6 +92,7 @@ static inline size_t case_unescape(struct slice text, char *out)
             *out++ = case_letter(text.at[++i]);
         } else {
             struct slice inside = slice_skip(text, i + 2);
+            assert(inside.at != NULL);
             inside.len = slice_find(inside, '}');
             size_t count = strtoul(inside.at, NULL, 10);
             size_t star = slice_find(inside, '*') + 1;

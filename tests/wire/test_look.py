@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import termios
 import time
 
@@ -84,6 +85,18 @@ def test_status_asks_an_address(proxy):
 def test_status_prints_json(proxy):
     done = run("status", str(proxy.process.pid), "--json")
     assert json.loads(done.stdout)["state"] == "ready"
+
+
+def test_output_that_is_lost_is_a_failure(start):
+    """The C library keeps nothing of a long text that it could not write, so that its last flush has
+    nothing to do and goes well."""
+    many = ", ".join(f'"127.0.0.1:{port}"' for port in range(1, 100))
+    proxy = start(f"upstreams = {{ many = {{ {many} }} }}," + POLICY)
+    command = [binary(), "status", str(proxy.process.pid), "--json"]
+    assert len(subprocess.run(command, capture_output=True).stdout) > 8192
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "interim: the output cannot be written\n")
 
 
 @pytest.mark.parametrize("command", ["status", "top"])

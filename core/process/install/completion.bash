@@ -1,4 +1,5 @@
 # Completion of interim's command line for bash.
+# shellcheck shell=bash
 
 _interim() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}

@@ -104,23 +104,26 @@ static void a_client_never_sees_our_100_and_the_origins(void **test)
     walk(STATE(ASKED), false, (struct seen){false, false, false, false}, 6);
 }
 
+/* A name is its constant in small letters, with dashes. */
+static void assert_word(const char *name, const char *constant)
+{
+    char want[32];
+    snprintf(want, sizeof want, "%s", constant);
+    for (char *c = want; *c != '\0'; c++)
+        *c = *c == '_' ? '-' : slice_lower(*c);
+    assert_string_equal(name, want);
+}
+
 static void names_are_the_words_of_the_lists(void **test)
 {
     (void)test;
 #define LOWER(name, text) #name,
     static const char *const states[] = {EXPECT_STATES(LOWER)};
     static const char *const actions[] = {EXPECT_ACTIONS(LOWER)};
-    char want[32];
-    for (size_t i = 0; i < EXPECT_STATE_COUNT + EXPECT_ACTION_COUNT; i++) {
-        bool state = i < EXPECT_STATE_COUNT;
-        size_t n = state ? i : i - EXPECT_STATE_COUNT;
-        snprintf(want, sizeof want, "%s", state ? states[n] : actions[n]);
-        for (char *c = want; *c != '\0'; c++)
-            *c = *c == '_' ? '-' : slice_lower(*c);
-        assert_string_equal(state ? expect_state_name((enum expect_state)n)
-                                  : expect_action_name((enum expect_action)n),
-                            want);
-    }
+    for (int i = 0; i < EXPECT_STATE_COUNT; i++)
+        assert_word(expect_state_name((enum expect_state)i), states[i]);
+    for (int i = 0; i < EXPECT_ACTION_COUNT; i++)
+        assert_word(expect_action_name((enum expect_action)i), actions[i]);
 }
 
 static void an_expectation_counts_with_a_body_in_http11(void **test)

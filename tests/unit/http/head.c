@@ -422,8 +422,8 @@ static void fields_are_added_at_the_end(void **state)
 {
     (void)state;
     struct head h = {.arena = &arena};
-    for (char c = 'a'; c <= 'z'; c++)
-        assert_true(head_add(&h, slice_of(&c, 1), slice_of(&c, 1)));
+    for (const char *c = "abcdefghijklmnopqrstuvwxyz"; *c != '\0'; c++)
+        assert_true(head_add(&h, slice_of(c, 1), slice_of(c, 1)));
     assert_fields(&h, "a=a b=b c=c d=d e=e f=f g=g h=h i=i j=j k=k l=l m=m n=n o=o p=p q=q r=r "
                       "s=s t=t u=u v=v w=w x=x y=y z=z ");
     assert_int_equal(head_find_name(&h, SLICE("Z"))->id, FIELD_OTHER);
@@ -499,10 +499,7 @@ static void the_size_is_that_on_the_wire(void **state)
     assert_int_equal(head_fields_size(&empty), 0);
 }
 
-#define WITH_ARENA(f)                                                                              \
-    {                                                                                              \
-        .name = #f, .test_func = f, .setup_func = set_up, .teardown_func = tear_down               \
-    }
+#define WITH_ARENA(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {

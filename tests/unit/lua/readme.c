@@ -39,10 +39,11 @@ static bool next_example(const char **at, char *policy)
     assert_non_null(end);
     *at = end + strlen("```\n");
     int len = (int)(end - begin);
-    int n = snprintf(policy, POLICY_MAX, "%.*s", len, begin);
+    snprintf(policy, POLICY_MAX, "%.*s", len, begin);
     bool whole = strncmp(policy, "return {", 8) == 0 || strstr(policy, "\nreturn {") != NULL;
     bool headed = strstr(policy, HEAD) != NULL;
-    n = snprintf(policy, POLICY_MAX, "%s%.*s%s", headed ? "" : HEAD, len, begin, whole ? "" : TAIL);
+    int n =
+        snprintf(policy, POLICY_MAX, "%s%.*s%s", headed ? "" : HEAD, len, begin, whole ? "" : TAIL);
     assert_true(n < POLICY_MAX);
     return true;
 }

@@ -180,8 +180,9 @@ static inline void scene_begin(struct scene *s, const char *head)
     assert_false(fault_is(request_read(&s->request, &s->arena, bytes, &limits, &disagreed)));
     char why[100];
     assert_int_equal(addr_parse(SLICE("10.1.2.3:4567"), false, &s->client, 1, why, sizeof why), 1);
+    id++;
     s->view = (struct policy_view){
-        .id = ++id,
+        .id = id,
         .request_id = "1-7f",
         .arena = &s->arena,
         .settings = &s->settings,

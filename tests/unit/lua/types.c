@@ -8,6 +8,7 @@
 #include "handle.h"
 #include "proxy/trouble.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,13 +20,20 @@
 
 static char *types;
 
+static char *copy(const char *text, size_t len)
+{
+    char *copied = strndup(text, len);
+    assert(copied != NULL);
+    return copied;
+}
+
 static char *module_text(const char *name)
 {
     for (const struct embedded *m = embedded; m->name != NULL; m++)
         if (strcmp(m->name, name) == 0)
-            return strndup((const char *)m->text, m->len);
+            return copy((const char *)m->text, m->len);
     fail_msg("no module %s", name);
-    return NULL;
+    abort(); /* the line above does not come back, but does not say so */
 }
 
 /* The lines of a class, from its name on. The caller frees it. */
@@ -39,7 +47,7 @@ static char *class_text(const char *name)
     at += strlen(begin) - 1;
     const char *end = strstr(at, "\n\n");
     assert_non_null(end);
-    return strndup(at, (size_t)(end + 1 - at));
+    return copy(at, (size_t)(end + 1 - at));
 }
 
 /* The line of a field, without its name, in `line`. */
