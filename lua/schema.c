@@ -13,14 +13,6 @@
 
 #define KNOWN_MAX 64
 
-/* A policy's own words may hold anything; an error is one line. */
-static void put_on_one_line(char *text)
-{
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '\n')
-            *c = ' ';
-}
-
 void schema_complain(struct schema *s, const char *format, ...)
 {
     char text[512];
@@ -29,7 +21,7 @@ void schema_complain(struct schema *s, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    put_on_one_line(text);
+    words_put_on_one_line(text);
     s->failures++;
     buf_printf(s->errors, "%s: %s%s%s\n", s->file, s->path, s->path[0] != '\0' ? ": " : "", text);
 }
@@ -39,7 +31,7 @@ size_t schema_enter(struct schema *s, const char *key)
     size_t mark = strlen(s->path);
 
     snprintf(s->path + mark, sizeof s->path - mark, "%s%s", mark > 0 ? "." : "", key);
-    put_on_one_line(s->path + mark);
+    words_put_on_one_line(s->path + mark);
     return mark;
 }
 

@@ -245,6 +245,9 @@ static void errors_of_lua_come_with_their_line(void **state)
     assert_refused(s, "error({})", "policy.lua: the policy raised a table value as an error\n");
     assert_refused(s, "error('no place', 0)", "policy.lua: no place\n");
     assert_refused(s, "error('two\\nlines')", "policy.lua:1: two lines\n");
+    assert_refused(s, "error('at 12:34:56', 0)", "policy.lua: at 12:34:56\n");
+    assert_refused(s, "error('12:34:56', 0)", "policy.lua: 12:34:56\n");
+    assert_refused(s, "error('\\27[2J\\r\\127', 0)", "policy.lua:  [2J  \n");
     assert_refused(s, "\x1bLJ\x02 not text", "policy.lua: attempt to load chunk with wrong mode\n");
 }
 
