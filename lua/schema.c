@@ -168,7 +168,7 @@ static void read_choice(struct schema *s, int index, const struct schema_rule *r
 
     for (int i = 0; rule->choices[i] != NULL; i++) {
         if (lua_type(s->L, index) == LUA_TSTRING &&
-            strcmp(lua_tostring(s->L, index), rule->choices[i]) == 0) {
+            slice_equals(schema_text(s, index), slice_of_string(rule->choices[i]))) {
             memcpy(member, &i, sizeof i);
             return;
         }
