@@ -45,7 +45,10 @@ static void read_prefix(const uint8_t *bytes, size_t n, struct reading *r)
         addr_text(&r->addr, r->client);
 }
 
-/* ---- the second reader ---- */
+/* ---- the second reader, which has its limits of its own ---- */
+
+#define V1_MOST 107
+#define V2_MOST 536
 
 /* `host` and `port` as they are on the wire. */
 static void put_ip(struct addr *out, int family, const void *host, const void *port)
@@ -91,10 +94,10 @@ static bool read_ends_again(const char *line, struct addr *client)
 
 static enum proxy_header read_v1_again(const char *bytes, size_t n, struct reading *r)
 {
-    char line[PROXY_HEADER_V1_MAX + 1] = "";
-    const char *lf = memchr(bytes, '\n', n < PROXY_HEADER_V1_MAX ? n : PROXY_HEADER_V1_MAX);
+    char line[V1_MOST + 1] = "";
+    const char *lf = memchr(bytes, '\n', n < V1_MOST ? n : V1_MOST);
     if (lf == NULL)
-        return n < PROXY_HEADER_V1_MAX ? PROXY_HEADER_MORE : PROXY_HEADER_BAD;
+        return n < V1_MOST ? PROXY_HEADER_MORE : PROXY_HEADER_BAD;
     size_t len = (size_t)(lf - bytes) - strlen("PROXY ");
     memcpy(line, bytes + strlen("PROXY "), len);
     if (len == 0 || memchr(line, '\r', len) != &line[len - 1])
@@ -122,7 +125,7 @@ static enum proxy_header read_v2_again(const unsigned char *bytes, size_t n, str
     size_t size = bytes[14] * 256u + bytes[15];
     while (bytes[12] == 0x21 && kind < 4 && kinds[kind].kind != bytes[13])
         kind++;
-    if (kind == 4 || size < kinds[kind].least || size > PROXY_HEADER_V2_BODY)
+    if (kind == 4 || size < kinds[kind].least || size > V2_MOST)
         return PROXY_HEADER_BAD;
     if (n - 16 < size)
         return PROXY_HEADER_MORE;
