@@ -168,6 +168,7 @@ static void check_errors(struct slice errors)
 static void run(struct run *r)
 {
     struct trial t;
+    seconds = 0;
     buf_init(&r->errors, ERRORS_MAX);
     buf_init(&r->verdicts, ERRORS_MAX);
     bool taken = trial_open(&t, path, &r->errors);
@@ -199,13 +200,15 @@ static bool has_name(struct slice text, struct slice name)
     return false;
 }
 
-/* Clocks, addresses of objects, chance, and the order of a table. */
+/* Clocks, addresses of objects, chance, and the order of a table, which the modules of interim ask
+ * for, too. */
 static bool may_differ(struct slice text)
 {
     static const struct slice names[] = {
-        SLICE_INIT("os"),    SLICE_INIT("math"),      SLICE_INIT("_G"),
-        SLICE_INIT("now"),   SLICE_INIT("monotonic"), SLICE_INIT("tostring"),
-        SLICE_INIT("pairs"), SLICE_INIT("next"),      SLICE_INIT("format"),
+        SLICE_INIT("os"),        SLICE_INIT("math"),     SLICE_INIT("_G"),      SLICE_INIT("now"),
+        SLICE_INIT("monotonic"), SLICE_INIT("tostring"), SLICE_INIT("pairs"),   SLICE_INIT("next"),
+        SLICE_INIT("format"),    SLICE_INIT("encode"),   SLICE_INIT("scripts"), SLICE_INIT("test"),
+        SLICE_INIT("runner"),    SLICE_INIT("try"),      SLICE_INIT("way"),
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (has_name(text, names[i]))
