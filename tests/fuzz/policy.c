@@ -4,7 +4,8 @@
  * Must hold:
  *
  * - whatever the text does ends within its budgets, which are counted here in steps of a clock that
- *   moves when it is looked at; no name is looked up on a network;
+ *   moves when it is looked at, and what ends by a budget has failed, whatever it caught; no name
+ * is looked up on a network;
  * - it is either taken, and then without a word, or refused with at least one error, each one line
  *   of plain bytes that names a file;
  * - what was read loads again from its bundle;
@@ -119,9 +120,17 @@ static void note(struct run *r, const struct verdict *v)
     assert(v->body.len <= POLICY_BODY_MAX);
 }
 
+static struct budget *budget_in(const struct trial *t)
+{
+    return &LIST_OWNER(t->policy, struct engine, policy)->budget;
+}
+
 static void ask(struct run *r, struct trial *t, enum policy_hook hook)
 {
-    note(r, trial_ask(t, hook));
+    const struct verdict *v = trial_ask(t, hook);
+    if (policy_has(t->policy, hook) && budget_is_over(budget_in(t)))
+        assert(v->kind == VERDICT_FAILED);
+    note(r, v);
 }
 
 static void begin(struct trial *t, struct slice head)
@@ -174,9 +183,10 @@ static void run(struct run *r)
     bool taken = trial_open(&t, path, &r->errors);
     assert(taken == (buf_len(&r->errors) == 0));
     check_errors(buf_slice(&r->errors));
+    assert(!taken || !budget_is_over(budget_in(&t)));
     /* Compiled loops know no budget. */
     if (taken && !t.settings.jit) {
-        LIST_OWNER(t.policy, struct engine, policy)->budget.max = MEMORY_MAX;
+        budget_in(&t)->max = MEMORY_MAX;
         ask_all(r, &t);
     }
     trial_close(&t);
