@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/sys.h"
+#include "base/words.h"
 #include "commands.h"
 #include "config.h"
 #include "hooks.h"
@@ -138,20 +139,31 @@ struct loading {
     bool ok;
 };
 
+static bool is_line_number(const char *text)
+{
+    size_t digits = strspn(text + 1, "0123456789");
+
+    return text[0] == ':' && digits > 0 && text[1 + digits] == ':';
+}
+
+/* Whether Lua has put "file:12:" before a message, the file being the policy or a module of it. */
+static bool is_placed(const struct loading *l, const char *text)
+{
+    size_t path = strlen(l->path), name = strcspn(text, " :");
+
+    if (strncmp(text, l->path, path) == 0 && is_line_number(text + path))
+        return true;
+    bool is_file = name > 4 && memcmp(text + name - 4, ".lua", 4) == 0;
+    return is_line_number(text + name) && (is_file || strncmp(text, "interim.", 8) == 0);
+}
+
 static void complain(const struct loading *l, const char *text)
 {
     char line[TEXT_MAX];
-    bool placed = false;
 
     snprintf(line, sizeof line, "%s", text);
-    for (char *c = line; *c != '\0'; c++) {
-        if (*c == '\n')
-            *c = ' ';
-        /* "file:12: " is there already, unless the error had no place. */
-        if (*c == ':' && c[1] >= '0' && c[1] <= '9' && strchr(c + 1, ':') != NULL)
-            placed = true;
-    }
-    if (placed || l->path[0] == '\0')
+    words_put_on_one_line(line);
+    if (l->path[0] == '\0' || is_placed(l, line))
         buf_printf(l->errors, "%s\n", line);
     else
         buf_printf(l->errors, "%s: %s\n", l->path, line);

@@ -13,14 +13,6 @@
 
 #define KNOWN_MAX 64
 
-/* A policy's own words may hold anything; an error is one line. */
-static void put_on_one_line(char *text)
-{
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '\n')
-            *c = ' ';
-}
-
 void schema_complain(struct schema *s, const char *format, ...)
 {
     char text[512];
@@ -29,7 +21,7 @@ void schema_complain(struct schema *s, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    put_on_one_line(text);
+    words_put_on_one_line(text);
     s->failures++;
     buf_printf(s->errors, "%s: %s%s%s\n", s->file, s->path, s->path[0] != '\0' ? ": " : "", text);
 }
@@ -39,7 +31,7 @@ size_t schema_enter(struct schema *s, const char *key)
     size_t mark = strlen(s->path);
 
     snprintf(s->path + mark, sizeof s->path - mark, "%s%s", mark > 0 ? "." : "", key);
-    put_on_one_line(s->path + mark);
+    words_put_on_one_line(s->path + mark);
     return mark;
 }
 
@@ -176,7 +168,7 @@ static void read_choice(struct schema *s, int index, const struct schema_rule *r
 
     for (int i = 0; rule->choices[i] != NULL; i++) {
         if (lua_type(s->L, index) == LUA_TSTRING &&
-            strcmp(lua_tostring(s->L, index), rule->choices[i]) == 0) {
+            slice_equals(schema_text(s, index), slice_of_string(rule->choices[i]))) {
             memcpy(member, &i, sizeof i);
             return;
         }

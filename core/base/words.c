@@ -116,3 +116,10 @@ bool words_to_bytes(struct slice text, double *bytes)
 
     return read_with_unit(text, units, bytes);
 }
+
+void words_put_on_one_line(char *text)
+{
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+}

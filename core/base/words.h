@@ -1,5 +1,6 @@
 /*
- * words: what a person meant: the nearest known word, and durations and sizes as people write them.
+ * words: what a person meant: the nearest known word, and durations and sizes as people write them;
+ * and what a person is told: on one line.
  */
 #ifndef INTERIM_BASE_WORDS_H
 #define INTERIM_BASE_WORDS_H
@@ -20,5 +21,9 @@ bool words_to_seconds(struct slice text, double *seconds);
 
 /* "64k", "50m", "1g", "512" to bytes, in powers of 1024. False for anything else, as above. */
 bool words_to_bytes(struct slice text, double *bytes);
+
+/* For a message that repeats what somebody else wrote: a blank for each control byte, so that it is
+ * one line and a terminal finds nothing in it to act on. */
+void words_put_on_one_line(char *text);
 
 #endif

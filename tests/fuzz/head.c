@@ -5,9 +5,12 @@
  *
  * - the end of a head is found alike in whatever pieces it comes, and nothing passes without one;
  * - lint and http-parser never disagree on a head that lint passed;
+ * - a second reader (grammar.h) takes the same heads and sees the same parts in them, and what it
+ *   refuses is refused here for one of the reasons that it has;
  * - what passes and is written for the next hop is read again there as exactly one head, with the
  *   same start line, the same framing and, in order and byte for byte, the fields that may pass.
  */
+#include "grammar.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/rewrite.h"
@@ -19,6 +22,8 @@
 /* Narrow, so that inputs of some hundred bytes meet the limits too; wide for what was written. */
 static const struct lint_limits limits = {512, 2048, 24};
 static const struct lint_limits wide = {WRITTEN_MAX, WRITTEN_MAX, LINT_FIELDS_MAX};
+
+static const struct grammar_limits limits_again = {512, 2048, 24};
 
 /* ---- the end of a head ---- */
 
@@ -48,6 +53,99 @@ static struct slice take_head(struct slice bytes, bool is_request, bool *whole)
     else
         assert(fault.status == fault_in_steps.status);
     return *whole ? slice_of(bytes.at, end) : bytes;
+}
+
+/* ---- the second reader ---- */
+
+static struct slice slice_of_part(struct grammar_part part)
+{
+    return slice_of(part.at, part.len);
+}
+
+static bool is_status_of(int status, bool is_request, unsigned breaches)
+{
+    static const int statuses[] = {400, 414, 431, 501, 505, 417};
+    if (!is_request)
+        return breaches != 0 && status == 502;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
+        if ((breaches & 1u << i) != 0 && status == statuses[i])
+            return true;
+    return false;
+}
+
+/* What was found while the head arrived. */
+static void check_end(struct slice bytes, bool is_request, const struct grammar_head *want)
+{
+    size_t end = 0;
+    struct fault fault;
+    switch (find_end(bytes, is_request, SIZE_MAX, &end, &fault)) {
+    case LINT_MORE:
+        assert(!want->whole && want->hopeless == 0);
+        break;
+    case LINT_COMPLETE:
+        assert(want->whole && want->hopeless == 0 && end == want->end);
+        break;
+    case LINT_BAD:
+        assert(is_status_of(fault.status, is_request, want->hopeless));
+        break;
+    }
+}
+
+static void check_fields(const struct head *head, const struct grammar_head *want)
+{
+    assert(head->minor == (want->minor > 0) && head->count == want->count);
+    for (size_t i = 0; i < want->count; i++)
+        assert(slice_equals(head->fields[i].name, slice_of_part(want->fields[i].name)) &&
+               slice_equals(head->fields[i].value, slice_of_part(want->fields[i].value)));
+}
+
+static struct slice path_of(const struct request *q, const struct grammar_head *want)
+{
+    if (want->path.at != NULL)
+        return slice_of_part(want->path);
+    bool is_options = slice_equals(q->head.method, SLICE("OPTIONS"));
+    return is_options && want->query.at == NULL ? SLICE("*") : SLICE("/");
+}
+
+/* Framing is beyond it; what refuses that comes before nominations and expectations. */
+static void check_request_twice(struct slice bytes, const struct request *q, struct fault fault)
+{
+    struct grammar_head want;
+    struct framing framing;
+    grammar_read_request(&want, bytes.at, bytes.len, &limits_again);
+    check_end(bytes, true, &want);
+    if (!want.whole || want.hopeless != 0)
+        return;
+    if (fault_is(fault)) {
+        assert(is_status_of(fault.status, true, want.breaches) ||
+               framing_of_request(&q->head, &framing).status == fault.status);
+        return;
+    }
+    assert(want.breaches == 0);
+    assert(slice_equals(q->head.method, slice_of_part(want.method)));
+    assert(slice_equals(q->path, path_of(q, &want)));
+    assert((q->query.at == NULL) == (want.query.at == NULL));
+    assert(slice_equals(q->query, slice_of_part(want.query)));
+    assert(slice_equals(q->host, slice_of_part(want.authority)));
+    check_fields(&q->head, &want);
+}
+
+static void check_response_twice(struct slice bytes, const struct response *p, struct fault fault)
+{
+    struct grammar_head want;
+    struct framing framing;
+    grammar_read_response(&want, bytes.at, bytes.len, &limits_again);
+    check_end(bytes, false, &want);
+    if (!want.whole || want.hopeless != 0)
+        return;
+    if (fault_is(fault)) {
+        assert(want.breaches != 0 || fault_is(framing_of_response(&p->head, false, &framing)));
+        return;
+    }
+    assert(want.breaches == 0);
+    assert(p->head.status == (int)want.status);
+    assert(slice_equals(p->head.reason, slice_of_part(want.reason)));
+    check_fields(&p->head, &want);
 }
 
 /* ---- the fields that may pass ---- */
@@ -136,6 +234,7 @@ static void check_request(struct slice bytes, struct arena *arena)
     struct slice head = take_head(bytes, true, &whole);
     struct fault fault = request_read(&q, arena, head, &limits, &disagreed);
     assert(!disagreed);
+    check_request_twice(bytes, &q, fault);
     if (fault_is(fault))
         return;
     assert(whole);
@@ -192,6 +291,8 @@ static void check_response(struct slice bytes, bool to_head, struct arena *arena
     struct fault fault = response_read(&p, arena, head, to_head, &limits, &disagreed);
     assert(!disagreed);
     assert(!fault_is(fault) || fault.status == 502);
+    if (!to_head)
+        check_response_twice(bytes, &p, fault);
     if (fault_is(fault))
         return;
     assert(whole);

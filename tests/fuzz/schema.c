@@ -2,9 +2,10 @@
  * fuzz schema: any Lua expression as what a policy file returns.
  *
  * Must hold: its data fields are either taken, and then without a word, or refused with at least
- * one error, and each error is one line that begins with the name of the file. The expression runs
- * without any library, for a bounded number of instructions and in bounded memory; no name is
- * looked up on a network.
+ * one error, and each error is one line without control bytes that begins with the name of the file.
+ * What is taken has no key that there is not, and no text with a NUL, which means less to C than to
+ * Lua. The expression runs without any library, for a bounded number of instructions and in bounded
+ * memory; no name is looked up on a network.
  */
 #include "config.h"
 
@@ -69,6 +70,23 @@ static bool is_key_of(const struct config_table *table, lua_State *L, int index)
     return false;
 }
 
+static bool has_nul(lua_State *L, int index)
+{
+    size_t len;
+    const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
+    return text != NULL && memchr(text, '\0', len) != NULL;
+}
+
+/* Of the table at the top, of tables in it, and of those in them; deeper, none is looked at. */
+static void check_texts(lua_State *L, int depth)
+{
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+        assert(!has_nul(L, -1) && !has_nul(L, -2));
+        if (lua_istable(L, -1) && depth > 0)
+            check_texts(L, depth - 1);
+    }
+}
+
 static int read_settings(lua_State *L)
 {
     struct reading *r = lua_touserdata(L, lua_upvalueindex(1));
@@ -76,6 +94,8 @@ static int read_settings(lua_State *L)
     r->done = true;
     for (lua_pushnil(L); r->taken && lua_next(L, 1) != 0; lua_pop(L, 1))
         assert(is_key_of(&config_tables[0], L, -2));
+    if (r->taken)
+        check_texts(L, 2);
     return 0;
 }
 
@@ -99,6 +119,8 @@ static size_t count_lines(struct slice errors)
     for (; errors.len > 0; lines++) {
         size_t end = slice_find(errors, '\n');
         assert(end < errors.len && slice_starts(errors, SLICE(FILE_NAME ": ")));
+        for (size_t i = 0; i < end; i++)
+            assert((unsigned char)errors.at[i] >= ' ' && errors.at[i] != 0x7f);
         errors = slice_skip(errors, end + 1);
     }
     return lines;

@@ -73,6 +73,14 @@ static void sizes_are_read_as_people_write_them(void **state)
     }
 }
 
+static void a_message_is_one_line_without_control_bytes(void **state)
+{
+    char text[] = "a\r\n\tb\x1b[2J\x7f\xc3\xa9";
+    (void)state;
+    words_put_on_one_line(text);
+    assert_string_equal(text, "a   b [2J \xc3\xa9");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +88,7 @@ int main(void)
         cmocka_unit_test(what_is_near_to_nothing_gets_no_suggestion),
         cmocka_unit_test(durations_are_read_as_people_write_them),
         cmocka_unit_test(sizes_are_read_as_people_write_them),
+        cmocka_unit_test(a_message_is_one_line_without_control_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

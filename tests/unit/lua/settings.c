@@ -109,11 +109,15 @@ static void an_error_is_one_line_whatever_the_key(void **state)
                    "policy.lua: timeouts.   : unknown key\n");
 }
 
-static void a_known_key_with_bytes_behind_a_nul_is_unknown(void **state)
+static void a_known_word_with_bytes_behind_a_nul_is_unknown(void **state)
 {
     struct scene *s = *state;
     assert_refused(s, HEAD "['expect\\0ation and more'] = 1 }",
                    "policy.lua: expect: unknown key\n");
+    assert_refused(
+        s, HEAD "statuses = 'standard\\0' }",
+        "policy.lua: statuses: must be one of \"default\", \"standard\", \"cloudflare\", not "
+        "\"standard\"\n");
 }
 
 static void all_errors_are_told_at_once(void **state)
@@ -245,6 +249,9 @@ static void errors_of_lua_come_with_their_line(void **state)
     assert_refused(s, "error({})", "policy.lua: the policy raised a table value as an error\n");
     assert_refused(s, "error('no place', 0)", "policy.lua: no place\n");
     assert_refused(s, "error('two\\nlines')", "policy.lua:1: two lines\n");
+    assert_refused(s, "error('at 12:34:56', 0)", "policy.lua: at 12:34:56\n");
+    assert_refused(s, "error('12:34:56', 0)", "policy.lua: 12:34:56\n");
+    assert_refused(s, "error('\\27[2J\\r\\127', 0)", "policy.lua:  [2J  \n");
     assert_refused(s, "\x1bLJ\x02 not text", "policy.lua: attempt to load chunk with wrong mode\n");
 }
 
@@ -304,7 +311,7 @@ int main(void)
         TEST(switches_that_are_false_switch_off),
         TEST(an_unknown_key_is_told_with_its_path_and_the_nearest_known_one),
         TEST(an_error_is_one_line_whatever_the_key),
-        TEST(a_known_key_with_bytes_behind_a_nul_is_unknown),
+        TEST(a_known_word_with_bytes_behind_a_nul_is_unknown),
         TEST(all_errors_are_told_at_once),
         TEST(wrong_types_and_impossible_values_are_refused),
         TEST(addresses_are_checked_where_they_stand),
