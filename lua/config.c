@@ -120,10 +120,10 @@ static void read_workers(struct schema *s, int index)
 
     if (lua_type(s->L, index) == LUA_TSTRING && slice_equals(schema_text(s, index), SLICE("auto")))
         s->settings->workers = 0;
-    else if (number >= 1 && number <= 1024 && number == (double)(unsigned)number)
+    else if (number >= 1 && number <= SETTINGS_WORKERS && number == (double)(unsigned)number)
         s->settings->workers = (unsigned)number;
     else
-        schema_complain(s, "must be \"auto\" or a whole number between 1 and 1024");
+        schema_complain(s, "must be \"auto\" or a whole number between 1 and %d", SETTINGS_WORKERS);
 }
 
 static void read_access_log(struct schema *s, int index)

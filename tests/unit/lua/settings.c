@@ -132,7 +132,7 @@ static void all_errors_are_told_at_once(void **state)
                    "return { listen = '127.0.0.1:8080', upstream = '127.0.0.1:9000',\n"
                    "workers = 0, statuses = 'x', tiemouts = {}, limits = { fields = 'many' } }",
                    "policy.lua: limits.fields: must be a whole number, not \"many\"\n"
-                   "policy.lua: workers: must be \"auto\" or a whole number between 1 and 1024\n"
+                   "policy.lua: workers: must be \"auto\" or a whole number between 1 and 256\n"
                    "policy.lua: statuses: must be one of \"default\", \"standard\", "
                    "\"cloudflare\", not \"x\"\n"
                    "policy.lua: tiemouts: unknown key; did you mean \"timeouts\"?\n");
@@ -160,8 +160,8 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"limits = { fields = 1.5 }", "limits.fields: must be a whole number, not 1.5"},
         {"limits = { fields = 5000 }", "limits.fields: must be between 1 and 1024, not 5000"},
         {"limits = { policy_memory = '64k' }", "limits.policy_memory: must be between 1048576 and"},
-        {"workers = 'many'", "workers: must be \"auto\" or a whole number between 1 and 1024"},
-        {"workers = 1.5", "workers: must be \"auto\" or a whole number between 1 and 1024"},
+        {"workers = 'many'", "workers: must be \"auto\" or a whole number between 1 and 256"},
+        {"workers = 1.5", "workers: must be \"auto\" or a whole number between 1 and 256"},
         {"proxy_protocol = 'v1'", "proxy_protocol: must be"},
         {"proxy_protocol = true", "proxy_protocol: nobody may speak it"},
         {"access_log = true", "access_log: must be \"text\", \"json\" or false"},
@@ -178,7 +178,7 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"admin = { lisen = 1 }", "admin.lisen: unknown key; did you mean \"listen\"?"},
         {"admin = '0.0.0.0:9901'", "admin: 0.0.0.0:9901 can be reached from other machines"},
         {"admin = '127.0.0.1'", "admin: \"127.0.0.1\": "},
-        {"workers = 1025", "workers: must be \"auto\" or a whole number between 1 and 1024"},
+        {"workers = 257", "workers: must be \"auto\" or a whole number between 1 and 256"},
         {"statuses = 5", "statuses: must be one of"},
         {"on_error = false", "on_error: must be \"deny\" or \"default\""},
         {"via = true", "via: must be a name of up to 63 letters"},
