@@ -193,6 +193,16 @@ def test_sigterm_ends_a_reload_that_is_still_loading(plan, running, nth):
     wait_for(lambda: not alive(pid), "who loads stays")
 
 
+def test_who_waits_for_a_reload_is_told_that_the_end_came_first(plan, running):
+    gated = plan({5: "wait"}, workers=2)
+    proxy = running(gated)
+    asking = subprocess.Popen([binary(), "reload", str(proxy.process.pid)], stderr=subprocess.PIPE,
+                              text=True)
+    gated.loaded(5)
+    proxy.stop()
+    assert end(asking, 1) == "interim: it has stopped\n"
+
+
 # ---- without end ----
 
 @pytest.fixture(scope="module")

@@ -129,6 +129,46 @@ def test_a_process_that_is_no_interim_is_told_from_one(running):
     assert done.returncode == 1 and "not the parent of a running interim" in done.stderr
 
 
+@pytest.fixture
+def impostor():
+    """impostor(pid): a listener in the place of that process's desk."""
+    listeners = []
+
+    def impostor(pid):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(f"\0interim-{pid}")
+        listener.listen(1)
+        listener.settimeout(PATIENCE)
+        listeners.append(listener)
+        return listener
+
+    yield impostor
+    for listener in listeners:
+        listener.close()
+
+
+def test_who_answers_in_the_name_of_another_process_is_not_believed(impostor):
+    other = subprocess.Popen(["sleep", "60"])
+    impostor(other.pid)
+    try:
+        done = run("reload", str(other.pid))
+    finally:
+        other.kill()
+        other.wait()
+    assert done.returncode == 1
+    assert f"process {other.pid} is not the one that answers in its name" in done.stderr
+
+
+def test_a_parent_that_ends_before_it_answers_is_told(impostor):
+    listener = impostor(os.getpid())
+    asking = subprocess.Popen([binary(), "reload", str(os.getpid())], stderr=subprocess.PIPE, text=True)
+    desk, _ = listener.accept()
+    assert desk.recv(100) == b"reload"
+    desk.close()
+    said = asking.communicate(timeout=PATIENCE)[1]
+    assert asking.returncode == 1 and "it ended before it answered" in said
+
+
 ALONE = r"""
 set -e
 interim=$1
@@ -328,6 +368,31 @@ def test_sigterm_during_an_upgrade_ends_both(upgradable):
     wait_for(lambda: not any(alive(pid) for pid in children), "the new program stays")
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["upgraded", "failed"])
+def test_a_reload_asked_for_during_an_upgrade_is_done_by_who_is_there_then(upgradable, tmp_path, fails):
+    proxy = upgradable()
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    proxy.program.unlink()
+    proxy.program.write_text(f"#!/bin/sh\nread go <{gate}\n" +
+                             ("exit 3\n" if fails else f'exec {binary()} "$@"\n'))
+    proxy.program.chmod(0o755)
+    mark = proxy.log.mark()
+    proxy.kill(signal.SIGUSR2)
+    proxy.logged("upgrading")
+    proxy.kill(signal.SIGHUP)
+    proxy.stats()  # the signal before it has arrived
+    gate.write_text("go\n")
+    if fails:
+        proxy.log.wait("upgrade failed: the new program exited with 3", mark)
+        proxy.log.wait("reloaded: policy generation 2", mark)
+        proxy.stop()
+    else:
+        successor(proxy, mark)
+        proxy.log.wait("reloaded: policy generation 2", mark)
+        assert proxy.process.wait(PATIENCE) == 0
+
+
 # ---- sockets passed on ----
 
 def activated(tmp_path, sockets, listen, pid="$$", upstream="127.0.0.1:9"):
@@ -494,6 +559,23 @@ def test_after_an_upgrade_the_service_manager_knows_the_new_process(upgradable, 
         while True:
             rest += manager.recv(4096)
     assert b"STOPPING" not in rest
+
+
+def test_a_service_manager_may_have_an_abstract_address(running):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract:
+        abstract.bind("")  # the kernel chooses one
+        abstract.settimeout(PATIENCE)
+        address = abstract.getsockname().decode()
+        proxy = running(env={"NOTIFY_SOCKET": address.replace("\0", "@", 1)})
+        assert told(abstract, "READY")["READY"] == "1"
+        proxy.stop()
+
+
+@pytest.mark.parametrize("address", ["notify", "/" + "x" * 200, "vsock:2:1234"])
+def test_an_address_of_the_service_manager_that_is_none_is_warned_of(running, address):
+    proxy = running(env={"NOTIFY_SOCKET": address})
+    assert "NOTIFY_SOCKET is no address of a unix socket; going on without" in proxy.log.text()
+    proxy.stop()
 
 
 def test_a_service_manager_that_is_gone_is_no_reason_to_stop(running, tmp_path, origin):
