@@ -65,6 +65,18 @@ def test_interim_reload_prints_every_error_and_exits_1(running):
     proxy.stop()
 
 
+def test_interim_reload_prints_as_many_errors_as_there_is_room_for(running):
+    proxy = running()
+    keys = [f"x{n:0>30}" for n in range(100)]
+    proxy.write("\n".join(f"{key} = 1," for key in keys))
+    done = ask("reload", proxy)
+    assert done.returncode == 1
+    told = [key for key in keys if f"{key}: unknown key" in done.stderr]
+    assert told == keys[:len(told)] and len(told) > 20
+    assert len(done.stderr) < 5000
+    proxy.stop()
+
+
 def test_interim_reload_answers_for_a_reload_that_began_after_it_asked(running):
     """While one reload is under way, whoever asks is answered by the next."""
     proxy = running(version("1"))
@@ -506,6 +518,12 @@ def test_the_service_manager_is_told_of_every_change(running, manager):
     told(manager, "RELOADING")
     status = told(manager, "READY")["STATUS"]
     assert status.startswith("Policy generation 2, 1 worker; reload failed: ")
+    # One datagram of a kilobyte is enough for anybody.
+    proxy.policy.write_text("return { " + ", ".join(f"x{n} = 1" for n in range(100)) + " }")
+    proxy.kill(signal.SIGHUP)
+    told(manager, "RELOADING")
+    status = told(manager, "READY")["STATUS"]
+    assert status.startswith("Policy generation 2, 1 worker; reload failed: ") and len(status) < 1024
     proxy.kill(signal.SIGTERM)
     assert told(manager, "STOPPING")["STOPPING"] == "1"
     proxy.stop()
