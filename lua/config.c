@@ -1,10 +1,11 @@
 /*
- * config: the rows that describe every data field of a policy. Next: core/proxy/settings.c checks
- * what concerns several of them.
+ * config: the rows that describe every data field of a policy, and the readers of those that need
+ * one; those of upstreams stand in config_upstreams.c. Next: core/proxy/settings.c checks what
+ * concerns several fields.
  */
 #include "config.h"
 
-#include "base/words.h"
+#include "config_local.h"
 #include "http/lint.h"
 #include "proxy/policy.h"
 #include "schema.h"
@@ -13,9 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WHY_MAX 400
-#define YEAR    31536000.0
-#define SHORT   0.001
+#define YEAR  31536000.0
+#define SHORT 0.001
 
 #define SECONDS(name, member, least)                                                               \
     {                                                                                              \
@@ -60,6 +60,15 @@ static const struct schema_rule upstream_timeout_rules[] = {
     RESTARTS,
 };
 
+static const char *const balances[] = {"round_robin", "least", NULL};
+
+static const struct schema_rule upstream_rules[] = {
+    {"addresses", SCHEMA_CUSTOM, 0, 0, 0, NULL, config_read_addresses},
+    {"balance", SCHEMA_CHOICE, offsetof(struct settings_upstream, balance), 0, 0, balances, NULL},
+    {"timeouts", SCHEMA_CUSTOM, 0, 0, 0, NULL, config_read_upstream_timeouts},
+    {"proxy_protocol", SCHEMA_CUSTOM, 0, 0, 0, NULL, config_read_proxy_version},
+};
+
 #define LIMIT(kind, member, least, most)                                                           \
     {                                                                                              \
 #member, SCHEMA_##kind, offsetof(struct limits, member), least, most, NULL, NULL           \
@@ -82,21 +91,19 @@ static const struct schema_rule limit_rules[] = {
     LIMIT(BYTES, buffered, 0, 1099511627776),
 };
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
 static void read_timeouts(struct schema *s, int index)
 {
-    schema_read(s, index, timeout_rules, COUNT_OF(timeout_rules), &s->settings->timeouts);
+    config_read_table(s, index, CONFIG_TIMEOUTS, &s->settings->timeouts);
 }
 
 static void read_limits(struct schema *s, int index)
 {
-    schema_read(s, index, limit_rules, COUNT_OF(limit_rules), &s->settings->limits);
+    config_read_table(s, index, CONFIG_LIMITS, &s->settings->limits);
 }
 
 static void add_listener(struct schema *s, struct slice text)
 {
-    char why[WHY_MAX];
+    char why[CONFIG_WHY_MAX];
 
     if (!settings_add_listener(s->settings, text, why, sizeof why))
         schema_complain(s, "%s", why);
@@ -107,141 +114,16 @@ static void read_listen(struct schema *s, int index)
     schema_each(s, index, true, "an address such as \"127.0.0.1:8080\" or a port", add_listener);
 }
 
-static void add_address(struct schema *s, struct slice text)
-{
-    char why[WHY_MAX];
-
-    if (!settings_add_address(s->settings, text, why, sizeof why))
-        schema_complain(s, "%s", why);
-}
-
-static const char wanted_address[] = "an address such as \"127.0.0.1:9000\"";
-
-static void read_addresses(struct schema *s, int index)
-{
-    schema_each(s, index, false, wanted_address, add_address);
-}
-
-static struct settings_upstream *last_upstream(struct schema *s)
-{
-    return &s->settings->upstreams[s->settings->upstream_count - 1];
-}
-
-static void read_upstream_timeouts(struct schema *s, int index)
-{
-    schema_read(s, index, upstream_timeout_rules, COUNT_OF(upstream_timeout_rules),
-                &last_upstream(s)->timeouts);
-}
-
-static const char *const balances[] = {"round_robin", "least", NULL};
-
-static void read_proxy_version(struct schema *s, int index)
-{
-    struct slice text = {NULL, 0};
-
-    if (lua_type(s->L, index) == LUA_TSTRING)
-        text = schema_text(s, index);
-    if (slice_equals(text, SLICE("v1")))
-        last_upstream(s)->proxy_protocol = PROXY_VERSION_1;
-    else if (slice_equals(text, SLICE("v2")))
-        last_upstream(s)->proxy_protocol = PROXY_VERSION_2;
-    else
-        schema_complain(s, "must be \"v1\" or \"v2\"");
-}
-
-static const struct schema_rule upstream_rules[] = {
-    {"addresses", SCHEMA_CUSTOM, 0, 0, 0, NULL, read_addresses},
-    {"balance", SCHEMA_CHOICE, offsetof(struct settings_upstream, balance), 0, 0, balances, NULL},
-    {"timeouts", SCHEMA_CUSTOM, 0, 0, 0, NULL, read_upstream_timeouts},
-    {"proxy_protocol", SCHEMA_CUSTOM, 0, 0, 0, NULL, read_proxy_version},
-};
-
-/* An upstream is an address, a list of them, or a table with names. */
-static void read_one_upstream(struct schema *s, int index, const char *name)
-{
-    char why[WHY_MAX];
-    size_t before = s->failures;
-
-    if (settings_add_upstream(s->settings, slice_of_string(name), why, sizeof why) < 0) {
-        schema_complain(s, "%s", why);
-        return;
-    }
-    if (lua_istable(s->L, index) && lua_objlen(s->L, index) == 0)
-        schema_read(s, index, upstream_rules, COUNT_OF(upstream_rules), last_upstream(s));
-    else
-        read_addresses(s, index);
-    if (s->failures == before && last_upstream(s)->count == 0)
-        schema_complain(s, "has no address; give it %s", wanted_address);
-}
-
-static void read_upstreams(struct schema *s, int index)
-{
-    if (!lua_istable(s->L, index)) {
-        schema_complain(s, "must be a table from names to addresses, such as "
-                           "{ app = \"127.0.0.1:9000\" }");
-        return;
-    }
-    int count = schema_push_keys(s, index);
-    int keys = lua_gettop(s->L);
-    for (int i = 1; i <= count; i++) {
-        lua_rawgeti(s->L, keys, i);
-        const char *name = lua_tostring(s->L, -1);
-        lua_pushvalue(s->L, -1);
-        lua_rawget(s->L, index);
-        size_t mark = schema_enter(s, name);
-        read_one_upstream(s, lua_gettop(s->L), name);
-        schema_leave(s, mark);
-        lua_pop(s->L, 2);
-    }
-    lua_pop(s->L, 1);
-}
-
-static void complain_no_upstream(struct schema *s, struct slice name)
-{
-    const char *names[SETTINGS_UPSTREAMS];
-    char hint[WORDS_HINT_MAX];
-
-    for (size_t i = 0; i < s->settings->upstream_count; i++)
-        names[i] = s->settings->upstreams[i].name;
-    words_hint(hint, sizeof hint, name, names, s->settings->upstream_count);
-    schema_complain(s, "no upstream is named \"%.*s\", and it is no address%s", SLICE_ARG(name),
-                    hint);
-}
-
-/* A name, or an address, which then is an upstream named by itself. */
-static void read_upstream(struct schema *s, int index)
-{
-    char why[WHY_MAX];
-
-    if (lua_type(s->L, index) != LUA_TSTRING) {
-        schema_complain(s, "must be the name of an upstream or an address, not a %s",
-                        luaL_typename(s->L, index));
-        return;
-    }
-    struct slice text = schema_text(s, index);
-    int found = settings_find_upstream(s->settings, text);
-    if (found < 0 && slice_find(text, ':') == text.len) {
-        complain_no_upstream(s, text);
-        return;
-    }
-    if (found < 0) {
-        found = settings_add_upstream(s->settings, text, why, sizeof why);
-        if (found < 0 || !settings_add_address(s->settings, text, why, sizeof why))
-            schema_complain(s, "%s", why);
-    }
-    s->settings->upstream = found;
-}
-
 static void read_workers(struct schema *s, int index)
 {
     double number = lua_type(s->L, index) == LUA_TNUMBER ? lua_tonumber(s->L, index) : 0;
 
     if (lua_type(s->L, index) == LUA_TSTRING && slice_equals(schema_text(s, index), SLICE("auto")))
         s->settings->workers = 0;
-    else if (number >= 1 && number <= 1024 && number == (double)(unsigned)number)
+    else if (number >= 1 && number <= SETTINGS_WORKERS && number == (double)(unsigned)number)
         s->settings->workers = (unsigned)number;
     else
-        schema_complain(s, "must be \"auto\" or a whole number between 1 and 1024");
+        schema_complain(s, "must be \"auto\" or a whole number between 1 and %d", SETTINGS_WORKERS);
 }
 
 static void read_access_log(struct schema *s, int index)
@@ -262,7 +144,7 @@ static void read_access_log(struct schema *s, int index)
 
 static void read_admin_address(struct schema *s, int index)
 {
-    char why[WHY_MAX];
+    char why[CONFIG_WHY_MAX];
     struct addr found;
 
     if (lua_type(s->L, index) != LUA_TSTRING && lua_type(s->L, index) != LUA_TNUMBER)
@@ -287,7 +169,7 @@ static void read_admin(struct schema *s, int index)
         read_admin_address(s, index);
         return;
     }
-    schema_read(s, index, admin_rules, COUNT_OF(admin_rules), s->settings);
+    config_read_table(s, index, CONFIG_ADMIN, s->settings);
     if (s->settings->admin.len == 0 && s->failures == before)
         schema_complain(s, "listen is missing: write for example "
                            "admin = { listen = \"0.0.0.0:9901\", public = true }");
@@ -295,7 +177,7 @@ static void read_admin(struct schema *s, int index)
 
 static void add_network(struct schema *s, struct slice text)
 {
-    char why[WHY_MAX];
+    char why[CONFIG_WHY_MAX];
 
     if (s->settings->trusted_count == SETTINGS_NETWORKS)
         schema_complain(s, "more than %d networks", SETTINGS_NETWORKS);
@@ -336,7 +218,7 @@ static void read_via(struct schema *s, int index)
     if (lua_isboolean(s->L, index) && !lua_toboolean(s->L, index))
         s->settings->via[0] = '\0';
     else if (lua_istable(s->L, index))
-        schema_read(s, index, via_rules, COUNT_OF(via_rules), s->settings);
+        config_read_table(s, index, CONFIG_VIA, s->settings);
     else
         read_pseudonym(s, index);
 }
@@ -384,8 +266,8 @@ static const struct schema_rule policy_rules[] = {
     CUSTOM("timeouts", read_timeouts),
     CUSTOM("limits", read_limits),
     CUSTOM("listen", read_listen),
-    CUSTOM("upstreams", read_upstreams),
-    CUSTOM("upstream", read_upstream),
+    CUSTOM("upstreams", config_read_upstreams),
+    CUSTOM("upstream", config_read_upstream),
     CUSTOM("workers", read_workers),
     {"statuses", SCHEMA_CHOICE, offsetof(struct settings, statuses), 0, 0, statuses, NULL},
     CUSTOM("access_log", read_access_log),
@@ -408,19 +290,26 @@ static const struct schema_rule policy_rules[] = {
 
 #define TABLE(name, rules)                                                                         \
     {                                                                                              \
-        name, rules, COUNT_OF(rules)                                                               \
+        name, rules, sizeof(rules) / sizeof(rules)[0]                                              \
     }
 
 const struct config_table config_tables[] = {
-    TABLE("policy", policy_rules),
-    TABLE("timeouts", timeout_rules),
-    TABLE("limits", limit_rules),
-    TABLE("upstream", upstream_rules),
-    TABLE("upstream_timeouts", upstream_timeout_rules),
-    TABLE("admin", admin_rules),
-    TABLE("via", via_rules),
+    [CONFIG_POLICY] = TABLE("policy", policy_rules),
+    [CONFIG_TIMEOUTS] = TABLE("timeouts", timeout_rules),
+    [CONFIG_LIMITS] = TABLE("limits", limit_rules),
+    [CONFIG_UPSTREAM] = TABLE("upstream", upstream_rules),
+    [CONFIG_UPSTREAM_TIMEOUTS] = TABLE("upstream_timeouts", upstream_timeout_rules),
+    [CONFIG_ADMIN] = TABLE("admin", admin_rules),
+    [CONFIG_VIA] = TABLE("via", via_rules),
     {NULL, NULL, 0},
 };
+
+void config_read_table(struct schema *s, int index, enum config_place place, void *base)
+{
+    const struct config_table *table = &config_tables[place];
+
+    schema_read(s, index, table->rules, table->count, base);
+}
 
 static bool has(const struct schema *s, int index, const char *key)
 {
@@ -433,7 +322,7 @@ static bool has(const struct schema *s, int index, const char *key)
 
 static void check_whole(struct schema *s, int index)
 {
-    char why[WHY_MAX];
+    char why[CONFIG_WHY_MAX];
 
     if (!has(s, index, "listen"))
         schema_complain(s, "listen: missing; say where clients connect, for example "
@@ -466,7 +355,7 @@ bool config_read(lua_State *L, int index, const char *file, struct settings *set
                         lua_isnil(L, index) ? "nothing" : luaL_typename(L, index));
         return false;
     }
-    schema_read(&s, index, policy_rules, COUNT_OF(policy_rules), settings);
+    config_read_table(&s, index, CONFIG_POLICY, settings);
     check_whole(&s, index);
     return s.failures == 0;
 }

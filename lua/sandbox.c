@@ -238,6 +238,12 @@ static void open_allowed(lua_State *L, const struct settings *s)
     }
 }
 
+/* By which the registry has a library: what its global means is the policy's while it is loaded. */
+static void push_key_of(lua_State *L, const struct allowed *a)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)a);
+}
+
 static void open_libraries(lua_State *L, const struct settings *s)
 {
     for (size_t i = 0; i < LIBRARIES; i++) {
@@ -255,8 +261,12 @@ static void open_libraries(lua_State *L, const struct settings *s)
     lua_pushvalue(L, LUA_GLOBALSINDEX);
     prune(L, &allowed[0], s);
     lua_pop(L, 1);
-    for (size_t i = LIBRARIES; i-- > 1;)
+    for (size_t i = LIBRARIES; i-- > 1;) {
+        push_key_of(L, &allowed[i]);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, LUA_REGISTRYINDEX);
         lua_setglobal(L, allowed[i].name);
+    }
     open_allowed(L, s);
 }
 
@@ -410,11 +420,8 @@ static void seal_interim(lua_State *L)
 void sandbox_seal(lua_State *L)
 {
     for (size_t i = 1; i < LIBRARIES; i++) {
-        lua_getglobal(L, allowed[i].name);
-        if (!lua_istable(L, -1) || luaL_getmetafield(L, -1, "__metatable")) {
-            lua_settop(L, 0);
-            continue; /* a policy that replaced it while it was loaded has its own now */
-        }
+        push_key_of(L, &allowed[i]);
+        lua_rawget(L, LUA_REGISTRYINDEX);
         seal(L, allowed[i].name);
         if (strcmp(allowed[i].name, LUA_STRLIBNAME) == 0) {
             lua_pushliteral(L, "");

@@ -92,9 +92,9 @@ static bool refuse(char *message, const char *text)
 static bool read_workers(struct cli *cli, const char *value, char *message)
 {
     uint64_t n;
-    if (!slice_to_number(slice_of_string(value), &n) || n < 1 || n > CLI_WORKERS_MAX) {
+    if (!slice_to_number(slice_of_string(value), &n) || n < 1 || n > SETTINGS_WORKERS) {
         snprintf(message, CLI_MESSAGE_MAX, "--workers takes a number from 1 to %d, not \"%.100s\"",
-                 CLI_WORKERS_MAX, value);
+                 SETTINGS_WORKERS, value);
         return false;
     }
     cli->workers = (unsigned)n;

@@ -40,7 +40,6 @@ struct cli {
     char *const *tool_argv;
 };
 
-#define CLI_WORKERS_MAX 256
 #define CLI_MESSAGE_MAX 256
 
 /* False when the arguments make no sense; `message` says why and, where it can, what was meant. */

@@ -48,7 +48,7 @@ static bool image_is_whole(const struct config_image *image, size_t size)
     return image->magic == CONFIG_MAGIC && image->bundle_len == size - sizeof *image &&
            s->listener_count <= SETTINGS_LISTENERS && s->upstream_count <= SETTINGS_UPSTREAMS &&
            s->address_count <= SETTINGS_ADDRESSES && s->trusted_count <= SETTINGS_NETWORKS &&
-           s->workers >= 1 && s->workers <= CLI_WORKERS_MAX &&
+           s->workers >= 1 && s->workers <= SETTINGS_WORKERS &&
            memchr(s->user, '\0', sizeof s->user) != NULL;
 }
 
@@ -170,6 +170,6 @@ void config_settle(struct settings *settings)
     /* The CPUs this process may run on, which in a container are often fewer than there are. */
     if (sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) > 1)
         settings->workers = (unsigned)CPU_COUNT(&cpus);
-    if (settings->workers > CLI_WORKERS_MAX)
-        settings->workers = CLI_WORKERS_MAX;
+    if (settings->workers > SETTINGS_WORKERS)
+        settings->workers = SETTINGS_WORKERS;
 }

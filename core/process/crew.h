@@ -11,7 +11,7 @@
 
 #include <ev.h>
 
-#define CREW_MAX CLI_WORKERS_MAX
+#define CREW_MAX SETTINGS_WORKERS
 
 /* Seconds a worker has from its fork to READY. */
 #define CREW_START_SECONDS 10.0

@@ -56,7 +56,7 @@ static struct slice behind(struct slice head, const char *mark)
     return rest;
 }
 
-static bool split(struct slice answer, struct slice *body, char *why, size_t why_size)
+static bool take_body(struct slice answer, struct buf *body, char *why, size_t why_size)
 {
     const char *end = memmem(answer.at, answer.len, "\r\n\r\n", 4);
     uint64_t length;
@@ -65,14 +65,18 @@ static bool split(struct slice answer, struct slice *body, char *why, size_t why
         return false;
     }
     struct slice head = slice_of(answer.at, (size_t)(end - answer.at) + 2);
-    *body = slice_skip(answer, head.len + 2);
+    struct slice text = slice_skip(answer, head.len + 2);
     if (!slice_starts(slice_skip(head, 8), SLICE(" 200 "))) {
         snprintf(why, why_size, "it answered%.*s", (int)slice_find(slice_skip(head, 8), '\r'),
                  head.at + 8);
         return false;
     }
-    if (!slice_to_number(behind(head, "\r\nContent-Length: "), &length) || length != body->len) {
+    if (!slice_to_number(behind(head, "\r\nContent-Length: "), &length) || length != text.len) {
         snprintf(why, why_size, "its answer broke off");
+        return false;
+    }
+    if (!buf_append_slice(body, text)) {
+        snprintf(why, why_size, "%s", strerror(EMSGSIZE));
         return false;
     }
     return true;
@@ -82,7 +86,6 @@ bool fetch(const struct addr *from, const char *path, struct buf *body, char *wh
 {
     char request[256];
     struct buf answer;
-    struct slice text;
     int len = snprintf(request, sizeof request,
                        "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
     int fd = open_connection(from);
@@ -93,7 +96,7 @@ bool fetch(const struct addr *from, const char *path, struct buf *body, char *wh
     buf_init(&answer, body->max + HEAD_MAX);
     bool ok = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len && read_all(fd, &answer);
     if (ok)
-        ok = split(buf_slice(&answer), &text, why, why_size) && buf_append_slice(body, text);
+        ok = take_body(buf_slice(&answer), body, why, why_size);
     else
         snprintf(why, why_size, "%s", errno == EAGAIN ? "it does not answer" : strerror(errno));
     buf_free(&answer);

@@ -4,8 +4,7 @@
  *
  * To find what a killed worker called: the kernel logs it (`dmesg`, or auditd's log: type=SECCOMP),
  * and `strace -f` shows it. There is no switch to turn the filter off: a debugger needs none, and
- * what runs without it is not what was tested. Builds with a sanitizer or with coverage have no
- * filter, since these libraries open files and processes of their own.
+ * what runs without it is not what was tested.
  */
 #include "process/filter.h"
 
@@ -164,8 +163,6 @@ void filter_warm(void)
 
 bool filter_apply(bool jit, char *why, size_t why_size)
 {
-    if (!INTERIM_FILTER)
-        return true;
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
     /* Where seccomp(2) itself is refused, as under the filters of some service managers, prctl(2)
      * does; it ends the thread, and there is only one. */

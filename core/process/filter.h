@@ -17,7 +17,7 @@
 void filter_warm(void);
 
 /*
- * For good, for this process and its children. With `jit` it may make code. A kernel without
+ * For good, for this thread and its children. With `jit` it may make code. A kernel without
  * seccomp is warned about; false with a message when anything else went wrong.
  */
 bool filter_apply(bool jit, char *why, size_t why_size);

@@ -97,7 +97,7 @@ bool harden_worker(const struct settings *settings, char *why, size_t why_size)
         return true;
     if (!settings->jit)
         (void)!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
-    return filter_apply(settings->jit, why, why_size);
+    return !INTERIM_FILTER || filter_apply(settings->jit, why, why_size);
 }
 
 void harden_loader(void)

@@ -51,11 +51,6 @@ static bool read_policy(const struct cli *cli, int config_fd, struct buf *errors
     bool ok = policy_engine.read(cli->policy, &settings, &bundle, errors);
     if (ok && cli->workers != 0)
         settings.workers = cli->workers;
-    if (ok && settings.workers > CLI_WORKERS_MAX) {
-        buf_printf(errors, "%s: workers: %u is more than %d\n", cli->policy, settings.workers,
-                   CLI_WORKERS_MAX);
-        ok = false;
-    }
     config_settle(&settings);
     if (ok && (!settings_check(&settings, why, sizeof why) ||
                !harden_check_user(settings.user, why, sizeof why))) {

@@ -7,81 +7,58 @@
  */
 #include "proxy/exchange.h"
 
+#include <assert.h>
+
+/* What an expectation or an upgrade has come to: its name in the log, and its counter. A state on
+ * the way, or one that is noted elsewhere, has neither. */
+struct note {
+    const char *name;
+    size_t counter; /* in struct stats */
+};
+
+#define NOTE(name, counter)                                                                        \
+    {                                                                                              \
+        name, offsetof(struct stats, counter)                                                      \
+    }
+
+static const struct note expectations[EXPECT_STATE_COUNT] = {
+    [EXPECT_STATE_FORWARDED] = NOTE("forward", expect_forwarded),
+    [EXPECT_STATE_STARTED] = NOTE("forward-started", expect_started),
+    [EXPECT_STATE_CONTINUED] = NOTE("forward-100", expect_origin_100),
+    [EXPECT_STATE_TIMED] = NOTE("forward-timed", expect_timed),
+    [EXPECT_STATE_DECLINED] = NOTE("forward-final", expect_origin_final),
+    [EXPECT_STATE_ANSWERED] = NOTE("continue", expect_continued),
+    [EXPECT_STATE_REFUSED] = NOTE("refused", expect_refused),
+};
+
+/* A switched one is noted by its protocol, once the tunnel stands. */
+static const struct note upgrades[UPGRADE_STATE_COUNT] = {
+    [UPGRADE_STATE_ORDINARY] = NOTE("ordinary", upgrades_ordinary),
+    [UPGRADE_STATE_FORWARDED] = NOTE("offered", upgrades_offered),
+    [UPGRADE_STATE_DECLINED] = NOTE("declined", upgrades_declined),
+    [UPGRADE_STATE_BROKEN] = NOTE("broken", upgrades_broken),
+    [UPGRADE_STATE_REFUSED] = NOTE("refused", upgrades_refused),
+};
+
+static void take_note(struct exchange *x, const struct note *note, const char **name)
+{
+    if (note->name == NULL)
+        return;
+    uint64_t *counter = (void *)((char *)x->proxy->stats + note->counter);
+    *name = note->name;
+    *counter += 1;
+}
+
 static void note_expect(struct exchange *x, enum expect_state before)
 {
-    struct stats *s = x->proxy->stats;
-
-    if (x->expect == before)
-        return;
-    switch (x->expect) {
-    case EXPECT_STATE_FORWARDED:
-        x->result.expect = "forward";
-        s->expect_forwarded++;
-        break;
-    case EXPECT_STATE_STARTED:
-        x->result.expect = "forward-started";
-        s->expect_started++;
-        break;
-    case EXPECT_STATE_CONTINUED:
-        x->result.expect = "forward-100";
-        s->expect_origin_100++;
-        break;
-    case EXPECT_STATE_TIMED:
-        x->result.expect = "forward-timed";
-        s->expect_timed++;
-        break;
-    case EXPECT_STATE_DECLINED:
-        x->result.expect = "forward-final";
-        s->expect_origin_final++;
-        break;
-    case EXPECT_STATE_ANSWERED:
-        x->result.expect = "continue";
-        s->expect_continued++;
-        break;
-    case EXPECT_STATE_REFUSED:
-        x->result.expect = "refused";
-        s->expect_refused++;
-        break;
-    case EXPECT_STATE_IDLE:
-    case EXPECT_STATE_ASKED:
-    case EXPECT_STATE_COUNT:
-        break;
-    }
+    if (x->expect != before)
+        take_note(x, &expectations[x->expect], &x->result.expect);
 }
 
 static void note_upgrade(struct exchange *x, enum upgrade_state before)
 {
-    struct stats *s = x->proxy->stats;
-
-    if (x->upgrade == before)
-        return;
-    switch (x->upgrade) {
-    case UPGRADE_STATE_ORDINARY:
-        x->result.upgrade = "ordinary";
-        s->upgrades_ordinary++;
-        break;
-    case UPGRADE_STATE_FORWARDED:
-        x->result.upgrade = "offered";
-        s->upgrades_offered++;
-        break;
-    case UPGRADE_STATE_DECLINED:
-        x->result.upgrade = "declined";
-        s->upgrades_declined++;
-        break;
-    case UPGRADE_STATE_BROKEN:
-        x->result.upgrade = "broken";
-        s->upgrades_broken++;
-        break;
-    case UPGRADE_STATE_REFUSED:
-        x->result.upgrade = "refused";
-        s->upgrades_refused++;
-        break;
-    case UPGRADE_STATE_SWITCHED: /* by protocol, once the tunnel stands */
-    case UPGRADE_STATE_NONE:
-    case UPGRADE_STATE_ASKED:
-    case UPGRADE_STATE_COUNT:
-        break;
-    }
+    if (x->upgrade != before)
+        take_note(x, &upgrades[x->upgrade], &x->result.upgrade);
 }
 
 static void count_forwarded(struct exchange *x, int code)
@@ -137,7 +114,7 @@ enum interim_action exchange_judge(struct exchange *x, int code, size_t bytes, c
 
 void exchange_note_status(struct exchange *x, int status)
 {
+    assert(status >= STATS_STATUS_FIRST && status < STATS_STATUS_FIRST + STATS_STATUSES);
     x->result.status = status;
-    if (status >= STATS_STATUS_FIRST && status < STATS_STATUS_FIRST + STATS_STATUSES)
-        x->proxy->stats->statuses[status - STATS_STATUS_FIRST]++;
+    x->proxy->stats->statuses[status - STATS_STATUS_FIRST]++;
 }

@@ -18,6 +18,7 @@
 #define SETTINGS_ADDRESSES 256 /* of all upstreams together */
 #define SETTINGS_NETWORKS  64
 #define SETTINGS_NAME_MAX  64 /* its NUL included */
+#define SETTINGS_WORKERS   256
 
 /* Deadlines; each kind's meaning, default and answer: settings.c and core/README.md. */
 struct timeouts {

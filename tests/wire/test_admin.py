@@ -480,6 +480,42 @@ def test_who_does_not_read_holds_up_nobody(admin):
         wire.close()
 
 
+@pytest.fixture
+def long_answer(start, shared_path):
+    """An admin listener whose /connections is more than the kernel takes for a unix socket, and a
+    way to a client that has asked for it."""
+    proxy = start(f'admin = "unix:{shared_path}/admin", '
+                  'timeouts = { hook = 60 }, limits = { connections_per_address = 0 }, '
+                  'request = function() interim.sleep(50) end,')
+    for _ in range(1000):
+        proxy.client().send(get(target="/" + "p" * 200))
+    admin = of(proxy)
+    admin.wait(lambda s: s["counters"]["active"] == 1000)
+
+    def ask():
+        wire = admin.connect()
+        wire.sendall(b"GET /connections HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return wire
+
+    return admin, ask
+
+
+def test_who_reads_slowly_gets_it_whole(long_answer):
+    admin, ask = long_answer
+    with ask() as wire:
+        admin.status()  # it has been answered in the meantime, as far as it takes it
+        answer = b"".join(iter(lambda: wire.recv(4096), b""))
+    assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["connections"]) == 1000
+
+
+def test_who_leaves_in_the_middle_is_forgotten(long_answer):
+    admin, ask = long_answer
+    for _ in range(3):
+        with ask() as wire:
+            wire.recv(100)
+    assert admin.get("/healthz")[0] == 200
+
+
 def test_who_leaves_at_once_leaves_nothing_behind(admin, proxy):
     for request in (b"", b"GET /sta", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"):
         for _ in range(20):
@@ -620,6 +656,41 @@ def test_when_it_dies_another_takes_its_place(running):
     os.kill(pid, signal.SIGKILL)
     proxy.logged(r"the admin process \(pid \d+\) was killed by signal 9 .*; starting another")
     assert {worker["pid"] for worker in admin.status()["workers"]} == workers
+    proxy.stop()
+
+
+def test_when_it_dies_again_and_again_there_is_a_pause_between(running):
+    proxy = running('admin = "127.0.0.1:0",')
+    admin = of(proxy)
+    began = time.monotonic()
+    for _ in range(3):
+        pids = [pid for pid, name in proxy.children().items() if name == "interim-admin"]
+        while not pids:
+            assert time.monotonic() < began + PATIENCE
+            time.sleep(0.01)
+            pids = [pid for pid, name in proxy.children().items() if name == "interim-admin"]
+        mark = proxy.log.mark()
+        os.kill(pids[0], signal.SIGKILL)
+        proxy.log.wait("the admin process .* was killed by signal 9", mark)
+    assert admin.status()["workers_working"] == 1
+    assert time.monotonic() - began >= 0.1 + 0.2 + 0.4
+    proxy.stop()
+
+
+def test_who_holds_the_one_that_a_reload_replaced_is_let_go_after_a_while(running):
+    proxy = running('admin = "127.0.0.1:0",')
+    admin = of(proxy)
+    (before,) = (pid for pid, name in proxy.children().items() if name == "interim-admin")
+    with admin.connect() as held:
+        held.sendall(b"GET /status")
+        admin.status()  # accepted after the other, so that one has been accepted, too
+        assert "reloaded" in proxy.reload()
+        assert admin.status()["generation"] == 2
+        assert held.recv(1) == b""
+    until = time.monotonic() + PATIENCE
+    while before in proxy.children():
+        assert time.monotonic() < until
+        time.sleep(0.01)
     proxy.stop()
 
 

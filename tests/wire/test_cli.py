@@ -133,6 +133,14 @@ def test_version_and_help():
             assert word in done.stdout
 
 
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["check", "policy.lua"],
+                                   ["status", "--help"]], ids=repr)
+def test_output_that_is_lost_is_a_failure(tmp_path, words):
+    (tmp_path / "policy.lua").write_text(fields(""))
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([binary(), *words], cwd=tmp_path, stdout=full, timeout=60).returncode == 1
+
+
 @pytest.mark.parametrize("words,message", [
     ([], "policy"), (["chekc", "x.lua"], 'did you mean "check"'), (["--lisen", "8080"], '"--listen"'),
     (["--listen"], "needs a value"), (["--listen", "8080"], "--upstream"), (["check"], "policy"),

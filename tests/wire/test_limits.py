@@ -1,8 +1,11 @@
 """Limits on connections: how many in all, of one address, requests on one, bytes that wait."""
 
+import pathlib
+import re
+
 import pytest
 
-from harness import free_port
+from harness import Proxy, binary, free_port, policy_text
 from peers import Origin
 from scenes import OK, answer_with, get, is_page
 from test_upgrade import tunnel
@@ -242,6 +245,18 @@ def test_a_limit_of_open_files_that_is_too_low_is_said_and_kept_to(start, origin
     for client in waiting:
         assert client.response().body == b"ok"
     proxy.counts("accept_pauses", 0)
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_may_be(tmp_path, origin):
+    policy = tmp_path / "policy.lua"
+    policy.write_text(policy_text("limits = { connections = 100 },", "127.0.0.1:0", origin.text))
+    proxy = Proxy(tmp_path / "run", program="prlimit",
+                  args=["--nofile=100:300", binary(), "run", str(policy)])
+    (worker,) = proxy.workers()
+    limits = pathlib.Path(f"/proc/{worker}/limits").read_text()
+    assert re.search(r"Max open files +300 +300 ", limits)
+    assert "limit of open files" not in proxy.log.text()  # enough for a hundred
+    proxy.stop()
 
 
 def test_idle_connections_to_one_origin_make_room_for_another(start, origin):

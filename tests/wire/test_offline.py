@@ -410,6 +410,9 @@ FAILING = {
     "policy:timeout({}, 'refused')": 'there is no timeout of the kind "refused"',
     "policy:response({}, { stats = 1 })": 'the response has no field "stats"; did you mean "status"?',
     "policy:log({}, { outcom = 1 })": 'the result has no field "outcom"; did you mean "outcome"?',
+    "policy:timeout({}, { kind = 'send', after = 'soon' })": "after must be a number, not string",
+    "policy:timeout({}, { kind = 'send', elapsed = -1 })": "elapsed must be a number from 0 on",
+    "policy:timeout({}, { kind = 'send', address = {} })": "address must be text, not table",
     "policy:expect { client = 'x:y' }": '"x:y": ',
     "policy.expect { path = '/' }": "call it as policy:expect { … }",
     "require('interim.test').load('none.lua')": "none.lua: cannot be read: No such file",
@@ -427,6 +430,24 @@ def test_a_test_that_fails_says_where_and_why(tested, body, message):
     assert "ok   a_test.lua: next\n" in done.stdout
     assert done.stdout.endswith("\n1 passed, 1 failed\n")
     assert "\x1b" not in done.stdout
+
+
+def test_a_log_hook_sees_the_result_that_a_test_tells(folder, tested):
+    (folder / "told.lua").write_text('''return { listen = 1, upstream = "127.0.0.1:9",
+        log = function(req, res) print(#res.interims, res.interims[1], res.interims[2], res.bytes_in) end }''')
+    done = tested('''
+        local policy = require("interim.test").load("told.lua")
+        test("told", function()
+          local r = policy:log({}, { interims = { 103, 102 }, bytes_in = 7 })
+          expect_equal(r.log[1].text, "2 103 102 7")
+        end)''')
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_policy_whose_path_is_too_long_is_told(tested):
+    done = tested('require("interim.test").load(("x"):rep(5000))')
+    assert done.returncode == 1
+    assert "the path is too long" in done.stdout + done.stderr
 
 
 def test_a_failing_test_shows_what_the_policy_logged(tested):
@@ -549,8 +570,12 @@ def test_types_are_written_to_stdout_or_a_file(folder):
     assert done.stdout.startswith("---@meta interim\n") and "---@class (exact) interim.policy" in done.stdout
     assert run("types", "--output", "t.lua", cwd=folder).stdout == ""
     assert (folder / "t.lua").read_text() == done.stdout
+    assert run("types", "--output=u.lua", cwd=folder).returncode == 0
+    assert (folder / "u.lua").read_text() == done.stdout
     done = run("types", "--output", "none/t.lua", cwd=folder)
     assert done.returncode == 1 and "No such file" in done.stderr
+    done = run("types", "--output=/dev/full")
+    assert done.returncode == 1 and "/dev/full cannot be written: No space left" in done.stderr
 
 
 # ---- all three ----
@@ -570,6 +595,7 @@ def test_a_wrong_word_says_what_was_meant(words, message):
 def test_each_tool_has_its_help(tool):
     done = run(tool, "--help")
     assert (done.returncode, done.stderr) == (0, "")
+    assert run(tool, "-h").stdout == done.stdout
     assert done.stdout.startswith(f"interim {tool} - ")
     assert all(len(line) <= 100 for line in done.stdout.splitlines())
 

@@ -65,6 +65,18 @@ def test_interim_reload_prints_every_error_and_exits_1(running):
     proxy.stop()
 
 
+def test_interim_reload_prints_as_many_errors_as_there_is_room_for(running):
+    proxy = running()
+    keys = [f"x{n:0>30}" for n in range(100)]
+    proxy.write("\n".join(f"{key} = 1," for key in keys))
+    done = ask("reload", proxy)
+    assert done.returncode == 1
+    told = [key for key in keys if f"{key}: unknown key" in done.stderr]
+    assert told == keys[:len(told)] and len(told) > 20
+    assert len(done.stderr) < 5000
+    proxy.stop()
+
+
 def test_interim_reload_answers_for_a_reload_that_began_after_it_asked(running):
     """While one reload is under way, whoever asks is answered by the next."""
     proxy = running(version("1"))
@@ -127,6 +139,46 @@ def test_a_visitor_who_says_nothing_or_nonsense_holds_up_nobody(running):
 def test_a_process_that_is_no_interim_is_told_from_one(running):
     done = run("reload", str(os.getpid()))
     assert done.returncode == 1 and "not the parent of a running interim" in done.stderr
+
+
+@pytest.fixture
+def impostor():
+    """impostor(pid): a listener in the place of that process's desk."""
+    listeners = []
+
+    def impostor(pid):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(f"\0interim-{pid}")
+        listener.listen(1)
+        listener.settimeout(PATIENCE)
+        listeners.append(listener)
+        return listener
+
+    yield impostor
+    for listener in listeners:
+        listener.close()
+
+
+def test_who_answers_in_the_name_of_another_process_is_not_believed(impostor):
+    other = subprocess.Popen(["sleep", "60"])
+    impostor(other.pid)
+    try:
+        done = run("reload", str(other.pid))
+    finally:
+        other.kill()
+        other.wait()
+    assert done.returncode == 1
+    assert f"process {other.pid} is not the one that answers in its name" in done.stderr
+
+
+def test_a_parent_that_ends_before_it_answers_is_told(impostor):
+    listener = impostor(os.getpid())
+    asking = subprocess.Popen([binary(), "reload", str(os.getpid())], stderr=subprocess.PIPE, text=True)
+    desk, _ = listener.accept()
+    assert desk.recv(100) == b"reload"
+    desk.close()
+    said = asking.communicate(timeout=PATIENCE)[1]
+    assert asking.returncode == 1 and "it ended before it answered" in said
 
 
 ALONE = r"""
@@ -328,6 +380,31 @@ def test_sigterm_during_an_upgrade_ends_both(upgradable):
     wait_for(lambda: not any(alive(pid) for pid in children), "the new program stays")
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["upgraded", "failed"])
+def test_a_reload_asked_for_during_an_upgrade_is_done_by_who_is_there_then(upgradable, tmp_path, fails):
+    proxy = upgradable()
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    proxy.program.unlink()
+    proxy.program.write_text(f"#!/bin/sh\nread go <{gate}\n" +
+                             ("exit 3\n" if fails else f'exec {binary()} "$@"\n'))
+    proxy.program.chmod(0o755)
+    mark = proxy.log.mark()
+    proxy.kill(signal.SIGUSR2)
+    proxy.logged("upgrading")
+    proxy.kill(signal.SIGHUP)
+    proxy.stats()  # the signal before it has arrived
+    gate.write_text("go\n")
+    if fails:
+        proxy.log.wait("upgrade failed: the new program exited with 3", mark)
+        proxy.log.wait("reloaded: policy generation 2", mark)
+        proxy.stop()
+    else:
+        successor(proxy, mark)
+        proxy.log.wait("reloaded: policy generation 2", mark)
+        assert proxy.process.wait(PATIENCE) == 0
+
+
 # ---- sockets passed on ----
 
 def activated(tmp_path, sockets, listen, pid="$$", upstream="127.0.0.1:9"):
@@ -441,6 +518,12 @@ def test_the_service_manager_is_told_of_every_change(running, manager):
     told(manager, "RELOADING")
     status = told(manager, "READY")["STATUS"]
     assert status.startswith("Policy generation 2, 1 worker; reload failed: ")
+    # One datagram of a kilobyte is enough for anybody.
+    proxy.policy.write_text("return { " + ", ".join(f"x{n} = 1" for n in range(100)) + " }")
+    proxy.kill(signal.SIGHUP)
+    told(manager, "RELOADING")
+    status = told(manager, "READY")["STATUS"]
+    assert status.startswith("Policy generation 2, 1 worker; reload failed: ") and len(status) < 1024
     proxy.kill(signal.SIGTERM)
     assert told(manager, "STOPPING")["STOPPING"] == "1"
     proxy.stop()
@@ -494,6 +577,23 @@ def test_after_an_upgrade_the_service_manager_knows_the_new_process(upgradable, 
         while True:
             rest += manager.recv(4096)
     assert b"STOPPING" not in rest
+
+
+def test_a_service_manager_may_have_an_abstract_address(running):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract:
+        abstract.bind("")  # the kernel chooses one
+        abstract.settimeout(PATIENCE)
+        address = abstract.getsockname().decode()
+        proxy = running(env={"NOTIFY_SOCKET": address.replace("\0", "@", 1)})
+        assert told(abstract, "READY")["READY"] == "1"
+        proxy.stop()
+
+
+@pytest.mark.parametrize("address", ["notify", "/" + "x" * 200, "vsock:2:1234"])
+def test_an_address_of_the_service_manager_that_is_none_is_warned_of(running, address):
+    proxy = running(env={"NOTIFY_SOCKET": address})
+    assert "NOTIFY_SOCKET is no address of a unix socket; going on without" in proxy.log.text()
+    proxy.stop()
 
 
 def test_a_service_manager_that_is_gone_is_no_reason_to_stop(running, tmp_path, origin):

@@ -45,6 +45,7 @@ def test_messages_of_every_size_come_back_as_they_went(through, how):
 def test_fragments_with_pings_between_them(through, server, mark):
     pieces, _ = node("ws_client", "pieces", through)
     assert pieces == {"event": "pieces", "whole": True, "pings": 6, "pongs": 4}
+    server.out.wait('"event":"ping","data":"3"', mark)
     assert [ping["data"] for ping in server.events("ping", mark)] == ["0", "1", "2", "3"]
 
 

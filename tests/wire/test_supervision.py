@@ -12,6 +12,7 @@ import pytest
 
 from harness import PATIENCE, Proxy, check_laws, run
 from scenes import exchange, get
+from test_process import status_of
 
 
 @pytest.fixture
@@ -110,6 +111,16 @@ def test_a_reload_cannot_turn_the_jit_on(running):
     proxy = running("jit = true,")
     proxy.write("")
     assert "reloaded" in proxy.reload()
+    proxy.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can choose")
+def test_a_policy_may_keep_roots_rights_and_is_warned_of_it(running, origin):
+    proxy = running('user = "root",')
+    proxy.log.wait('user is "root": this worker keeps all of root\'s rights')
+    (worker,) = proxy.workers()
+    assert status_of(worker)["Uid"].split() == ["0"] * 4
+    exchange(proxy.client(), origin)
     proxy.stop()
 
 

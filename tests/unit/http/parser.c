@@ -66,6 +66,9 @@ static void every_false_span_of_a_response_is_noticed(void **state)
     lint = good;
     lint.reason++;
     assert_false(parser_agrees_on_response(bytes, &lint));
+    lint = good;
+    lint.minor = 0;
+    assert_false(parser_agrees_on_response(bytes, &lint));
 }
 
 static void a_head_that_goes_on_or_ends_early_is_noticed(void **state)
@@ -85,6 +88,7 @@ static void what_the_library_refuses_is_noticed(void **state)
     assert_false(parser_agrees_on_request(SLICE("GET / HTTP/1.x\r\nA: b\r\n\r\n"), &lint));
     assert_false(parser_agrees_on_request(SLICE("GET / HTTP/1.1\r\nA: b\x01\r\n\r\n"), &lint));
     assert_false(parser_agrees_on_request(SLICE("GET / HTTP/1.1\r\nA: \r\n b\r\n\r\n"), &lint));
+    assert_false(parser_agrees_on_request(SLICE("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n"), &lint));
 }
 
 int main(void)

@@ -210,6 +210,7 @@ struct edit {
 };
 
 static const struct edit path_rows[] = {
+    {"a path that alone is over the limit", S("/3456789012345678"), false},
     {"a path is replaced", S("/new"), true},
     {"a path of the limit", S("/4567890123"), true}, /* with "?old" 15 bytes */
     {"a path over the limit", S("/45678901234"), false},

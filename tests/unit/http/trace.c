@@ -54,7 +54,8 @@ static void every_byte_is_allowed_or_not(void **test)
     }
 }
 
-#define GOOD "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define GOOD_BEHIND_VERSION "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define GOOD                "00" GOOD_BEHIND_VERSION
 
 static void a_well_formed_traceparent_has_a_trace_id(void **test)
 {
@@ -93,9 +94,22 @@ static void any_other_has_none(void **test)
         assert_slice(trace_id(&h), "");
         fields[i] = kept;
     }
+    static const char *const none[] = {
+        "ff" GOOD_BEHIND_VERSION,
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+    };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        strcpy(fields + at, none[i]);
+        struct head h = message_head(fields);
+        assert_slice(trace_id(&h), "");
+    }
     struct head h = message_head("traceparent: " GOOD "\ntraceparent: " GOOD);
     assert_slice(trace_id(&h), "");
+    /* A later version may go on behind another dash; this one ends. */
     h = message_head("traceparent: " GOOD "-more");
+    assert_slice(trace_id(&h), "");
+    h = message_head("traceparent: cc" GOOD_BEHIND_VERSION "more");
     assert_slice(trace_id(&h), "");
     h = message_head("Host: h");
     assert_slice(trace_id(&h), "");

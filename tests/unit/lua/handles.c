@@ -161,6 +161,40 @@ static void the_response_hook_sees_and_edits_the_response(void **state)
     assert_int_equal(head_count(&s->response.head, FIELD_SET_COOKIE), 2);
 }
 
+static void what_a_response_lacks_is_nil(void **state)
+{
+    struct scene *s = *state;
+    run(s, HOOK_RESPONSE, "GET / HTTP/1.0\r\n\r\n", "is(req.version, '1.0') is(req.host, '')");
+    const char *const unsized[] = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                   "HTTP/1.1 200 OK\r\n\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        scene_drop(s);
+        scene_policy(s, "",
+                     "response = function(req, res) assert(res.body_size == nil) "
+                     "assert(res.upstream == nil and req.upstream == nil) end");
+        s->view.upstream = -1;
+        scene_answer(s, unsized[i]);
+        assert_int_equal(scene_ask(s, HOOK_RESPONSE)->kind, VERDICT_DEFAULT);
+    }
+}
+
+static void a_response_without_a_body_stays_without_one(void **state)
+{
+    struct scene *s = *state;
+    scene_policy(s, "",
+                 "response = function(req, res) local function fails(status) local ok, why = "
+                 "pcall(function() res.status = status end) assert(not ok and why:find('304 has no "
+                 "body and ' .. status .. ' has one', 1, true), why) end\n"
+                 "fails(200) fails(599) for _, status in ipairs { 600, 199, 200.5, 0/0 } do "
+                 "assert(not pcall(function() res.status = status end)) end res.status = 204 end");
+    scene_answer(s, "HTTP/1.1 304 Not Modified\r\n\r\n");
+    const struct verdict *v = scene_ask(s, HOOK_RESPONSE);
+    if (v->kind != VERDICT_DEFAULT)
+        print_message("%s\n", scene_log(s));
+    assert_int_equal(v->kind, VERDICT_DEFAULT);
+    assert_int_equal(s->response.head.status, 204);
+}
+
 static void trouble_is_told(void **state)
 {
     struct scene *s = *state;
@@ -284,6 +318,8 @@ int main(void)
         TEST(what_cannot_be_set_says_why),
         TEST(only_its_own_hook_edits),
         TEST(the_response_hook_sees_and_edits_the_response),
+        TEST(what_a_response_lacks_is_nil),
+        TEST(a_response_without_a_body_stays_without_one),
         TEST(trouble_is_told),
         TEST(the_log_hook_is_told_the_result),
         TEST(ctx_is_kept_from_hook_to_hook_of_one_exchange),

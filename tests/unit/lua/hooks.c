@@ -178,6 +178,38 @@ static void an_answer_that_cannot_be_sent_fails_and_says_why(void **state)
     }
 }
 
+/* Leaves so many pieces of 16 bytes in the arena of a new exchange; true if it has as many. */
+static bool begin_with_room_for(struct scene *s, size_t pieces)
+{
+    size_t all = 0;
+    scene_begin(s, SCENE_GET);
+    while (arena_alloc(&s->arena, 16) != NULL)
+        all++;
+    scene_begin(s, SCENE_GET);
+    for (size_t i = 0; i + pieces < all; i++)
+        assert_non_null(arena_alloc(&s->arena, 16));
+    return pieces <= all;
+}
+
+static void an_answer_that_finds_no_room_fails_at_whatever_step(void **state)
+{
+    struct scene *s = *state;
+    size_t failed = 0;
+    scene_policy(s, "",
+                 "request = function() return { status = 200, body = 'z', headers = { a = "
+                 "('x'):rep(100), ['x-b'] = 'y' } } end");
+    while (begin_with_room_for(s, failed)) {
+        const struct verdict *v = scene_ask(s, HOOK_REQUEST);
+        if (v->kind == VERDICT_ANSWER)
+            break;
+        assert_failed(s, v, " than an exchange may hold");
+        failed++;
+    }
+    assert_int_equal(s->call.verdict.status, 200);
+    assert_int_equal(s->call.verdict.field_count, 3);
+    assert_in_range(failed, 100 / 16, 100);
+}
+
 static void upgrade_offers_what_the_policy_and_the_client_share(void **state)
 {
     static const struct {
@@ -322,6 +354,7 @@ int main(void)
         TEST(a_wrong_type_fails_in_every_hook),
         TEST(a_number_that_is_no_final_status_fails),
         TEST(an_answer_that_cannot_be_sent_fails_and_says_why),
+        TEST(an_answer_that_finds_no_room_fails_at_whatever_step),
         TEST(upgrade_offers_what_the_policy_and_the_client_share),
         TEST(an_error_in_every_hook_fails_it_with_a_traceback),
         TEST(an_error_that_is_no_text_fails_the_hook),

@@ -275,7 +275,9 @@ static void url_encodes_all_but_unreserved_bytes(void **state)
                 "assert(url.encode(' /?&=+%\\0\\255') == '%20%2F%3F%26%3D%2B%25%00%FF')"
                 "local all = {} for i = 0, 255 do all[#all + 1] = string.char(i) end\n"
                 "all = table.concat(all):rep(10)\n"
-                "assert(url.decode(url.encode(all)) == all)");
+                "assert(url.decode(url.encode(all)) == all)"
+                /* Longer than any buffer on the way. */
+                "all = all:rep(500) assert(url.decode(url.encode(all)) == all)");
     fails(*state, "interim.url.encode({})", "bad argument #1 to 'encode'");
 }
 
@@ -349,6 +351,18 @@ static void what_is_no_http_date_gives_nil(void **state)
                 "  'Sun, 06 Nov 19941 08:49:37 GMT', ('S'):rep(100000) } do\n"
                 "  assert(interim.time.parse(text) == nil, text)\n"
                 "end");
+}
+
+static void no_part_of_a_date_is_one(void **state)
+{
+    run(*state,
+        "for _, date in ipairs { 'Sun, 06 Nov 1994 08:49:37 GMT',\n"
+        "    'Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994' } do\n"
+        "  for n = 0, #date - 1 do\n"
+        "    assert(interim.time.parse(date:sub(1, n)) == nil)\n"
+        "    assert(interim.time.parse(date:sub(1, n) .. '\\1' .. date:sub(n + 2)) == nil)\n"
+        "  end\n"
+        "end");
 }
 
 static void clocks_run_forward_in_seconds(void **state)
@@ -438,6 +452,7 @@ int main(void)
         TEST(cookies_are_read_by_name_and_the_first_counts),
         TEST(dates_are_written_and_read_as_rfc_9110_says),
         TEST(what_is_no_http_date_gives_nil),
+        TEST(no_part_of_a_date_is_one),
         TEST(clocks_run_forward_in_seconds),
         TEST(log_writes_one_line_that_says_who_speaks),
         TEST(work_on_long_arguments_is_paid_for),

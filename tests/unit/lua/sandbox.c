@@ -134,6 +134,27 @@ static void after_loading_nothing_shared_can_be_written(void **state)
     }
 }
 
+/* The global may be another table, none at all, or have a metatable of the policy's own. */
+static void a_library_is_sealed_whatever_its_name_means_by_then(void **state)
+{
+    struct scene *s = *state;
+    scene_policy(s,
+                 "local lib, list = string, table\n"
+                 "string, table = { mine = 1 }, nil setmetatable(math, { __metatable = 'mine' })",
+                 "request = function()\n"
+                 "local function fails(want, f) local ok, why = pcall(f)\n"
+                 "if ok or not why:find(want, 1, true) then error(tostring(why), 0) end end\n"
+                 "fails('string.find is read-only', function() lib.find = nil end)\n"
+                 "fails('table.x is read-only', function() list.x = 1 end)\n"
+                 "fails('math.x is read-only', function() math.x = 1 end)\n"
+                 "fails('writing the global', function() string = nil end)\n"
+                 "if ('x'):upper() ~= 'X' or string.mine ~= 1 then error('changed') end end");
+    const struct verdict *v = scene_ask(s, HOOK_REQUEST);
+    if (v->kind != VERDICT_DEFAULT)
+        print_message("%s\n", scene_log(s));
+    assert_int_equal(v->kind, VERDICT_DEFAULT);
+}
+
 /* Loops that try to hold back the budget's error; each must end as a failed hook. */
 static const char *const escapes[] = {
     "while true do pcall(function() while true do end end) end",
@@ -295,6 +316,7 @@ int main(void)
         TEST(the_reachable_names_are_those_of_the_list),
         TEST(what_could_leave_the_sandbox_is_absent),
         TEST(after_loading_nothing_shared_can_be_written),
+        TEST(a_library_is_sealed_whatever_its_name_means_by_then),
         TEST(nothing_holds_back_the_budgets_error),
         TEST(nor_does_the_end_of_the_stack),
         TEST(pcall_works_up_to_a_depth),

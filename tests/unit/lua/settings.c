@@ -75,6 +75,15 @@ static void every_field_is_read(void **state)
     assert_string_equal(t->user, "www-data");
 }
 
+static void what_is_the_default_may_be_said(void **state)
+{
+    struct scene *s = *state;
+    assert_taken(s, HEAD "workers = 'auto', on_error = 'deny', access_log = 'text' }");
+    assert_int_equal(s->settings.workers, 0);
+    assert_false(s->settings.on_error_default);
+    assert_int_equal(s->settings.access_log, LOG_FORM_TEXT);
+}
+
 static void switches_that_are_false_switch_off(void **state)
 {
     struct scene *s = *state;
@@ -127,7 +136,7 @@ static void all_errors_are_told_at_once(void **state)
                    "return { listen = '127.0.0.1:8080', upstream = '127.0.0.1:9000',\n"
                    "workers = 0, statuses = 'x', tiemouts = {}, limits = { fields = 'many' } }",
                    "policy.lua: limits.fields: must be a whole number, not \"many\"\n"
-                   "policy.lua: workers: must be \"auto\" or a whole number between 1 and 1024\n"
+                   "policy.lua: workers: must be \"auto\" or a whole number between 1 and 256\n"
                    "policy.lua: statuses: must be one of \"default\", \"standard\", "
                    "\"cloudflare\", not \"x\"\n"
                    "policy.lua: tiemouts: unknown key; did you mean \"timeouts\"?\n");
@@ -155,8 +164,8 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"limits = { fields = 1.5 }", "limits.fields: must be a whole number, not 1.5"},
         {"limits = { fields = 5000 }", "limits.fields: must be between 1 and 1024, not 5000"},
         {"limits = { policy_memory = '64k' }", "limits.policy_memory: must be between 1048576 and"},
-        {"workers = 'many'", "workers: must be \"auto\" or a whole number between 1 and 1024"},
-        {"workers = 1.5", "workers: must be \"auto\" or a whole number between 1 and 1024"},
+        {"workers = 'many'", "workers: must be \"auto\" or a whole number between 1 and 256"},
+        {"workers = 1.5", "workers: must be \"auto\" or a whole number between 1 and 256"},
         {"proxy_protocol = 'v1'", "proxy_protocol: must be"},
         {"proxy_protocol = true", "proxy_protocol: nobody may speak it"},
         {"access_log = true", "access_log: must be \"text\", \"json\" or false"},
@@ -172,6 +181,22 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"admin = { listen = {} }", "admin.listen: must be an address such as"},
         {"admin = { lisen = 1 }", "admin.lisen: unknown key; did you mean \"listen\"?"},
         {"admin = '0.0.0.0:9901'", "admin: 0.0.0.0:9901 can be reached from other machines"},
+        {"admin = '127.0.0.1'", "admin: \"127.0.0.1\": "},
+        {"workers = 257", "workers: must be \"auto\" or a whole number between 1 and 256"},
+        {"statuses = 5", "statuses: must be one of"},
+        {"on_error = false", "on_error: must be \"deny\" or \"default\""},
+        {"via = true", "via: must be a name of up to 63 letters"},
+        {"via = ('v'):rep(64)", "via: must be a name of up to 63 letters"},
+        {"user = ('u'):rep(64)", "user: must be the name of a user"},
+        {"user = 'root\\0'", "user: must be the name of a user"},
+        {"trusted_proxies = { a = '10.0.0.1' }",
+         "trusted_proxies: must be an address or a network such as \"10.0.0.0/8\", or a list of "
+         "them; this table has names"},
+        {"upstreams = { [''] = '127.0.0.1:1' }",
+         "upstreams.: the name of an upstream has 1 to 63 bytes and no NUL"},
+        {"upstreams = { a = { addresses = '127.0.0.1:1', proxy_protocol = true } }",
+         "upstreams.a.proxy_protocol: must be \"v1\" or \"v2\""},
+        {"[true] = 1", "a key of type boolean; this is a table of named fields"},
         {"request = 'x'", "request: must be a function, not \"x\""},
     };
     struct scene *s = *state;
@@ -200,9 +225,29 @@ static void addresses_are_checked_where_they_stand(void **state)
     assert_refused(s, "return { listen = 8080, upstreams = { a = {} } }",
                    "policy.lua: upstreams.a: has no address; give it an address such as "
                    "\"127.0.0.1:9000\"\n");
+    assert_false(scene_read(s, "return { listen = 8080, upstream = '127.0.0.1:99999' }"));
+    assert_memory_equal(scene_errors(s), "policy.lua: upstream: ", 22);
+    assert_refused(s, "return { listen = 8080, upstream = {} }",
+                   "policy.lua: upstream: must be the name of an upstream or an address, not a "
+                   "table\n");
     assert_refused(s, "return { listen = 8080, upstreams = 'a' }",
                    "policy.lua: upstreams: must be a table from names to addresses, such as "
                    "{ app = \"127.0.0.1:9000\" }\n");
+}
+
+static void trusted_networks_have_a_bound(void **state)
+{
+    static const char form[] = HEAD "trusted_proxies = (function() local t = {} for i = 1, %d do "
+                                    "t[i] = '10.0.0.1' end return t end)() }";
+    struct scene *s = *state;
+    char source[300], expected[100];
+    snprintf(source, sizeof source, form, SETTINGS_NETWORKS);
+    assert_taken(s, source);
+    assert_int_equal(s->settings.trusted_count, SETTINGS_NETWORKS);
+    snprintf(source, sizeof source, form, SETTINGS_NETWORKS + 1);
+    snprintf(expected, sizeof expected, "policy.lua: trusted_proxies[%d]: more than %d networks\n",
+             SETTINGS_NETWORKS + 1, SETTINGS_NETWORKS);
+    assert_refused(s, source, expected);
 }
 
 static void the_default_upstream_is_a_name_an_address_or_the_only_one(void **state)
@@ -308,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_shortest_policy_has_the_defaults),
         TEST(every_field_is_read),
+        TEST(what_is_the_default_may_be_said),
         TEST(switches_that_are_false_switch_off),
         TEST(an_unknown_key_is_told_with_its_path_and_the_nearest_known_one),
         TEST(an_error_is_one_line_whatever_the_key),
@@ -315,6 +361,7 @@ int main(void)
         TEST(all_errors_are_told_at_once),
         TEST(wrong_types_and_impossible_values_are_refused),
         TEST(addresses_are_checked_where_they_stand),
+        TEST(trusted_networks_have_a_bound),
         TEST(the_default_upstream_is_a_name_an_address_or_the_only_one),
         TEST(what_is_missing_is_told_with_an_example),
         TEST(errors_of_lua_come_with_their_line),

@@ -61,6 +61,7 @@ static void reload_and_upgrade_ask_the_only_one_or_a_process(void **state)
     assert_string_equal(message,
                         "reload takes the process id of a running interim, not \"policy.lua\"");
     assert_false(parse("reload", "0", NULL));
+    assert_false(parse("reload", "2147483648", NULL));
     assert_false(parse("upgrade", "1", "2", NULL));
     assert_non_null(strstr(message, "not \"2\""));
     assert_false(parse("reload", "--workers", "2", NULL));
@@ -182,6 +183,40 @@ static void a_tool_is_given_all_words_behind_its_name(void **state)
     assert_string_equal(message, "unknown command \"tets\"; did you mean \"test\"?");
 }
 
+static void what_there_can_be_too_many_of_is_bounded(void **state)
+{
+    static char *argv[2 * SETTINGS_ADDRESSES + 4];
+    int argc = 1;
+    (void)state;
+    argv[0] = (char *)(uintptr_t) "interim";
+    while (argc < 2 * SETTINGS_LISTENERS + 3) {
+        argv[argc++] = (char *)(uintptr_t) "--listen";
+        argv[argc++] = (char *)(uintptr_t) "1";
+    }
+    assert_false(cli_parse(&cli, argc, argv, message));
+    assert_string_equal(message, "too many --listen");
+    argc = 1;
+    while (argc < 2 * SETTINGS_ADDRESSES + 3) {
+        argv[argc++] = (char *)(uintptr_t) "--upstream";
+        argv[argc++] = (char *)(uintptr_t) "a:1";
+    }
+    assert_false(cli_parse(&cli, argc, argv, message));
+    assert_string_equal(message, "too many --upstream");
+}
+
+static void what_is_allowed_is_allowed_to_a_policy(void **state)
+{
+    (void)state;
+    assert_true(parse("policy.lua", "--allow", "io,os", NULL));
+    assert_int_equal(cli.allow, settings_allow_bit(SLICE("io")) | settings_allow_bit(SLICE("os")));
+    assert_false(parse("policy.lua", "--allow", "io,network", NULL));
+    assert_string_equal(message, "--allow takes io, os, ffi, jit, debug, load, not \"network\"");
+    assert_false(parse("--listen", "1", "--upstream", "a:1", "--allow", "io", NULL));
+    assert_string_equal(message, "--allow is for a policy file: there is none");
+    assert_false(parse("reload", "--allow", "io", NULL));
+    assert_string_equal(message, "options are for starting: what runs is only asked");
+}
+
 static void an_option_at_the_end_lacks_its_value(void **state)
 {
     (void)state;
@@ -195,6 +230,7 @@ static void a_second_policy_is_refused(void **state)
     assert_false(parse("run", "a.lua", "b.lua", NULL));
     assert_string_equal(message, "one policy file is enough: what is \"b.lua\"?");
     assert_false(parse("a.lua", "b.lua", NULL));
+    assert_false(parse("run", "a.lua", "b.lua", "c.lua", "d.lua", NULL));
 }
 
 static void help_and_version_win_over_the_rest(void **state)
@@ -253,6 +289,8 @@ int main(void)
         cmocka_unit_test(a_misspelt_level_is_answered_with_the_nearest),
         cmocka_unit_test(workers_are_a_number_from_one),
         cmocka_unit_test(a_tool_is_given_all_words_behind_its_name),
+        cmocka_unit_test(what_there_can_be_too_many_of_is_bounded),
+        cmocka_unit_test(what_is_allowed_is_allowed_to_a_policy),
         cmocka_unit_test(an_option_at_the_end_lacks_its_value),
         cmocka_unit_test(a_second_policy_is_refused),
         cmocka_unit_test(help_and_version_win_over_the_rest),

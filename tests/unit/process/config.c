@@ -85,6 +85,48 @@ static void a_file_cut_short_is_refused(void **state)
     close(fd);
 }
 
+/* A worker is given it by a parent that it trusts, but not to be without faults. */
+static void a_file_with_more_than_there_can_be_is_refused(void **state)
+{
+    static struct settings wrong[6];
+    struct config config;
+    (void)state;
+    close(written());
+    settings.workers = 1;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        wrong[i] = settings;
+    wrong[0].listener_count = SETTINGS_LISTENERS + 1;
+    wrong[1].upstream_count = SETTINGS_UPSTREAMS + 1;
+    wrong[2].address_count = SETTINGS_ADDRESSES + 1;
+    wrong[3].trusted_count = SETTINGS_NETWORKS + 1;
+    wrong[4].workers = SETTINGS_WORKERS + 1;
+    memset(wrong[5].user, 'u', sizeof wrong[5].user);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        int fd = config_create();
+        assert_true(config_write(fd, &wrong[i], false, SLICE(""), 0));
+        assert_false(config_open(&config, fd, why, sizeof why));
+        assert_string_equal(why, "the loaded configuration is damaged");
+        close(fd);
+    }
+}
+
+static void what_cannot_be_written_or_mapped_is_told(void **state)
+{
+    struct config config;
+    int fd = written();
+    (void)state;
+    assert_true(config_seal(fd));
+    assert_false(config_write(fd, &settings, false, SLICE(""), 0));
+    close(fd);
+    assert_false(config_open(&config, fd, why, sizeof why));
+    assert_string_equal(why, "the loaded configuration is cut short");
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_false(config_open(&config, ends[0], why, sizeof why));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void without_a_number_there_is_a_worker_for_each_cpu(void **state)
 {
     (void)state;
@@ -121,6 +163,10 @@ static void a_wrong_address_is_named(void **state)
     (void)state;
     assert_false(config_from_cli(&settings, &cli, why, sizeof why));
     assert_non_null(strstr(why, "nonsense"));
+    cli.listen[0] = "127.0.0.1:80";
+    cli.upstream[0] = "127.0.0.1:99999";
+    assert_false(config_from_cli(&settings, &cli, why, sizeof why));
+    assert_non_null(strstr(why, "127.0.0.1:99999"));
 }
 
 int main(void)
@@ -130,6 +176,8 @@ int main(void)
         cmocka_unit_test(a_mapping_outlives_its_descriptor),
         cmocka_unit_test(a_sealed_file_cannot_change),
         cmocka_unit_test(a_file_cut_short_is_refused),
+        cmocka_unit_test(a_file_with_more_than_there_can_be_is_refused),
+        cmocka_unit_test(what_cannot_be_written_or_mapped_is_told),
         cmocka_unit_test(without_a_number_there_is_a_worker_for_each_cpu),
         cmocka_unit_test(addresses_become_settings),
         cmocka_unit_test(a_wrong_address_is_named),

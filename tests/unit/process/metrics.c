@@ -278,6 +278,37 @@ static void people_see_totals(void **state)
     sample_free(&now);
 }
 
+static void people_see_ages_and_durations_in_a_unit_that_suits(void **state)
+{
+    static const struct {
+        double age;
+        const char *text;
+    } ages[] = {{-5, "up 0 s "},
+                {59, "up 59 s "},
+                {60, "up 1 min "},
+                {3600, "up 1 h 0 min "},
+                {86400 * 3 + 3600 * 4, "up 3 d 4 h "}};
+    static const struct {
+        double took;
+        const char *text;
+    } durations[] = {{0.0005, "median 500 us "}, {0.004, " ms   99 %"}, {4, " s   99 %"}};
+    struct scene *s = *state;
+    for (size_t i = 0; i < sizeof ages / sizeof *ages; i++) {
+        s->board.started = 5000 - ages[i].age;
+        struct sample now = sample_of(s);
+        HAS(view_of(s, &now, NULL), ages[i].text);
+        sample_free(&now);
+    }
+    for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
+        struct stats *stats = &s->slots[0].stats;
+        memset(&stats->elapsed, 0, sizeof stats->elapsed);
+        histogram_note(&stats->elapsed, histogram_waits, durations[i].took);
+        struct sample now = sample_of(s);
+        HAS(view_of(s, &now, NULL), durations[i].text);
+        sample_free(&now);
+    }
+}
+
 static void people_see_what_passes_in_a_second(void **state)
 {
     struct scene *s = *state;
@@ -312,6 +343,7 @@ int main(void)
         TEST(a_sample_has_what_was_written),
         TEST(what_is_no_metrics_is_an_empty_sample),
         TEST(people_see_totals),
+        TEST(people_see_ages_and_durations_in_a_unit_that_suits),
         TEST(people_see_what_passes_in_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,37 @@ static void a_port_in_use_is_refused_with_advice_and_nothing_stays_open(void **s
     assert_true(access(path, F_OK) != 0);
 }
 
+static void what_cannot_be_bound_is_refused_with_advice(void **state)
+{
+    (void)state;
+    ask("192.0.2.1:80", NULL);
+    assert_false(ports_open(&next, &settings, NULL, why, sizeof why));
+    assert_non_null(strstr(why, "no interface of this machine has that address"));
+    ask("unix:/nonexistent/socket", NULL);
+    assert_false(ports_open(&next, &settings, NULL, why, sizeof why));
+    assert_non_null(strstr(why, "its folder does not exist"));
+}
+
+/* Root is refused nothing, so it becomes somebody else for that long. */
+static void who_may_not_bind_is_told_what_that_takes(void **state)
+{
+    char low[sizeof why], local[sizeof why];
+    uid_t me = geteuid();
+    (void)state;
+    assert_int_equal(me == 0 ? seteuid(65534) : chmod(folder, 0500), 0);
+    ask("127.0.0.1:1", NULL);
+    bool low_bound = ports_open(&next, &settings, NULL, low, sizeof low);
+    ports_close_except(&next, NULL);
+    ask(listener, NULL);
+    bool local_bound = ports_open(&next, &settings, NULL, local, sizeof local);
+    assert_int_equal(me == 0 ? seteuid(me) : chmod(folder, 0700), 0);
+    assert_false(local_bound);
+    assert_non_null(strstr(local, "the folder must be writable for this user"));
+    if (low_bound)
+        skip(); /* some machines let everybody have all ports */
+    assert_non_null(strstr(low, "ports below 1024 need root or CAP_NET_BIND_SERVICE"));
+}
+
 static void a_reload_keeps_what_both_want(void **state)
 {
     struct stat st;
@@ -175,6 +206,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(port_zero_becomes_a_real_one),
         TEST(a_port_in_use_is_refused_with_advice_and_nothing_stays_open),
+        TEST(what_cannot_be_bound_is_refused_with_advice),
+        TEST(who_may_not_bind_is_told_what_that_takes),
         TEST(a_reload_keeps_what_both_want),
         TEST(a_failed_reload_leaves_the_old_ones_alone),
         TEST(anyone_may_connect_to_a_unix_socket),
