@@ -673,6 +673,7 @@ def test_when_it_dies_again_and_again_there_is_a_pause_between(running):
 def test_who_holds_the_one_that_a_reload_replaced_is_let_go_after_a_while(running):
     proxy = running('admin = "127.0.0.1:0",')
     admin = of(proxy)
+    admin.status()  # it has its name
     (before,) = (pid for pid, name in proxy.children().items() if name == "interim-admin")
     with admin.connect() as held:
         held.sendall(b"GET /status")
