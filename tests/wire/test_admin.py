@@ -623,7 +623,7 @@ def test_it_is_not_ready_while_it_drains(running, origin):
 def test_it_is_not_ready_while_it_starts(tmp_path, origin):
     """A policy that takes its time to load in the worker."""
     port = free_port()
-    slow = "local t = os.clock() while os.clock() - t < 0.7 do end\n"
+    slow = "local t = os.clock() while os.clock() - t < 0.3 do end\n"
     policy = tmp_path / "policy.lua"
     policy.write_text(slow + f'return {{ listen = "127.0.0.1:{free_port()}", workers = 1, '
                       f'upstream = "{origin.text}", admin = "127.0.0.1:{port}" }}')
