@@ -630,7 +630,7 @@ def test_it_is_not_ready_while_it_drains(running, origin):
 def test_it_is_not_ready_while_it_starts(tmp_path, origin):
     """A policy that takes its time to load in the worker."""
     port = free_port()
-    slow = "local t = os.clock() while os.clock() - t < 0.7 do end\n"
+    slow = "local t = os.clock() while os.clock() - t < 0.3 do end\n"
     policy = tmp_path / "policy.lua"
     policy.write_text(slow + f'return {{ listen = "127.0.0.1:{free_port()}", workers = 1, '
                       f'upstream = "{origin.text}", admin = "127.0.0.1:{port}" }}')
@@ -680,6 +680,7 @@ def test_when_it_dies_again_and_again_there_is_a_pause_between(running):
 def test_who_holds_the_one_that_a_reload_replaced_is_let_go_after_a_while(running):
     proxy = running('admin = "127.0.0.1:0",')
     admin = of(proxy)
+    admin.status()  # it has its name
     (before,) = (pid for pid, name in proxy.children().items() if name == "interim-admin")
     with admin.connect() as held:
         held.sendall(b"GET /status")

@@ -9,6 +9,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -206,11 +207,14 @@ def test_who_waits_for_a_reload_is_told_that_the_end_came_first(plan, running):
 # ---- without end ----
 
 @pytest.fixture(scope="module")
-def stuck(tmp_path_factory):
+def stuck():
     """Each kind of process in a load without end, all at the same time."""
-    folder = tmp_path_factory.mktemp("stuck")
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix="interim-") as name:
+        yield from all_stuck(pathlib.Path(name))
+
+
+def all_stuck(folder):
+    folder.chmod(0o755)
     plans = {name: Plan(folder / name, {nth: "wait"}, workers=workers)
              for name, nth, workers in (("loader", 1, 1), ("worker", 3, 1), ("reloader", 5, 2),
                                         ("preparing", 8, 2))}

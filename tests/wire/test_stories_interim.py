@@ -325,10 +325,10 @@ def test_a_storm_of_103s_over_a_held_body_is_held_back(start, origin):
 def test_an_origin_cannot_play_for_time_with_interims(start, origin):
     proxy = start(times(response=0.5))
     client = proxy.client()
-    client.send(get())
-    wire = origin.accept()
-    wire.request()
     with Span(0.5):
+        client.send(get())
+        wire = origin.accept()
+        wire.request()
         for _ in range(4):
             wire.send(HINTS, CONTINUE)
             client.interim(103)

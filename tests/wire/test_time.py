@@ -180,14 +180,14 @@ def test_send_bounds_an_origin_that_takes_no_bytes(start):
 
 def test_send_does_not_run_once_the_answer_has_begun(start):
     origin = Origin(receive_buffer=4096)
-    client = start(times(send=0.4), upstream=origin.text).client()
+    client = start(times(send=1), upstream=origin.text).client()
     client.send(post(f"Content-Length: {2**40}"))
     wire = origin.accept()
     wire.request_head()
     client.send_until_blocked(b"x" * 65536, quiet=0.2)
-    wire.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+    wire.send("HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n")
     assert client.response_head().status == 200
-    for _ in range(10):
+    for _ in range(15):
         wire.send("x")
         assert client.exactly(1) == b"x"
         time.sleep(0.1)
