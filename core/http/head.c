@@ -174,12 +174,18 @@ static void put_field(struct head *h, size_t at, struct field field)
 
 static bool copy_field(struct head *h, struct slice name, struct slice value, struct field *out)
 {
+    char *copy = arena_alloc(h->arena, name.len + value.len);
+    if (!copy)
+        return false;
+    memcpy(copy, name.at, name.len);
+    if (value.len > 0)
+        memcpy(copy + name.len, value.at, value.len);
     *out = (struct field){
-        .name = arena_copy(h->arena, name),
-        .value = arena_copy(h->arena, value),
+        .name = slice_of(copy, name.len),
+        .value = slice_of(copy + name.len, value.len),
         .id = field_id_of(name),
     };
-    return out->name.at && (out->value.at || value.len == 0);
+    return true;
 }
 
 bool head_add(struct head *h, struct slice name, struct slice value)

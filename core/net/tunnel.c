@@ -10,7 +10,7 @@
 
 static void close_both(struct tunnel *t, bool reset)
 {
-    deadline_stop(&t->idle);
+    deadline_stop(t->idle);
     for (int i = 0; i < 2; i++) {
         if (reset)
             conn_reset(t->relay[i].from);
@@ -80,8 +80,8 @@ static void on_idle(struct deadline *d, void *owner)
 static const struct conn_events tunnel_events = {on_readable, on_drained, on_failed, NULL};
 
 void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
-                 struct slice early_client, struct slice early_origin, double patience,
-                 void (*over)(struct tunnel *t, enum tunnel_end end), void *owner)
+                 struct slice early_client, struct slice early_origin, struct deadline *idle,
+                 double patience, void (*over)(struct tunnel *t, enum tunnel_end end))
 {
     memset(t, 0, sizeof *t);
     relay_init(&t->relay[0], client, origin);
@@ -89,9 +89,10 @@ void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
     t->patience = patience;
     t->last = client->net->now;
     t->over = over;
-    t->owner = owner;
-    deadline_init(&t->idle, client->net, on_idle, t);
-    deadline_set(&t->idle, patience);
+    t->idle = idle;
+    deadline_stop(idle);
+    deadline_init(idle, client->net, on_idle, t);
+    deadline_set(idle, patience);
     conn_own(client, &tunnel_events, t);
     conn_own(origin, &tunnel_events, t);
     relay_early(&t->relay[1], early_origin);

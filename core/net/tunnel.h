@@ -19,21 +19,21 @@ enum tunnel_end {
 
 struct tunnel {
     struct relay relay[2]; /* 0: from the client, 1: from the origin */
-    struct deadline idle;
+    struct deadline *idle; /* lent */
     double patience;
     double last; /* byte read, either way */
     void (*over)(struct tunnel *t, enum tunnel_end end);
-    void *owner;
 };
 
 /*
  * Takes over both connections' events, not their memory. `early_client` and `early_origin` are
- * bytes already read from them, to be passed on first. `over` is called once, from the loop, after
- * which both connections are closed.
+ * bytes already read from them, to be passed on first. `idle` is a clock that its owner has no
+ * other use for until the tunnel is over. `over` is called once, from the loop, after which both
+ * connections are closed.
  */
 void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
-                 struct slice early_client, struct slice early_origin, double patience,
-                 void (*over)(struct tunnel *t, enum tunnel_end end), void *owner);
+                 struct slice early_client, struct slice early_origin, struct deadline *idle,
+                 double patience, void (*over)(struct tunnel *t, enum tunnel_end end));
 
 /* Each closes both sides without a call to `over`; an abort resets them. */
 void tunnel_close(struct tunnel *t);

@@ -46,7 +46,7 @@ struct client {
     struct exchange *exchange; /* NULL between requests, and in a tunnel */
     struct buf in;             /* read and not yet used */
     struct slice *input;       /* what is being worked on; NULL outside */
-    struct deadline deadline;  /* of the steps without an exchange */
+    struct deadline deadline;  /* of the steps without an exchange; lent to a tunnel */
     union {
         size_t scanned;          /* of an incomplete head */
         size_t discarded;        /* while lingering */

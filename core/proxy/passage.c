@@ -106,7 +106,7 @@ static void end(struct passage *p, enum outcome outcome, const char *error)
 
 static void on_tunnel_over(struct tunnel *t, enum tunnel_end how)
 {
-    struct passage *p = t->owner;
+    struct passage *p = LIST_OWNER(t, struct passage, tunnel);
     const char *error = "";
 
     if (how == TUNNEL_IDLE) {
@@ -221,7 +221,7 @@ void passage_open(struct passage *p, struct slice early)
         exchange_leave(x);
         p->exchange = NULL;
     }
-    tunnel_open(&p->tunnel, &c->conn, &p->uplink->conn, early, early_origin, patience,
-                on_tunnel_over, p);
+    tunnel_open(&p->tunnel, &c->conn, &p->uplink->conn, early, early_origin, &c->deadline, patience,
+                on_tunnel_over);
     client_forget_early(c);
 }
