@@ -30,7 +30,7 @@ METHOD_MAX, OFFERS_MAX, NOMINATED_MAX, TRAILER_MAX = 32, 16, 64, 8192
 LENGTH_MAX = 2 ** 63 - 1
 PROTECTED = {b"authorization", b"content-length", b"cookie", b"date", b"expect", b"forwarded",
              b"host", b"max-forwards", b"proxy-authorization", b"set-cookie", b"transfer-encoding",
-             b"via"}
+             b"via", b"x-request-id"}
 
 
 class Refused(Exception):

@@ -23,8 +23,9 @@
 
 #define ERRORS_MAX (1 << 20)
 #define MEMORY_MAX (2u << 20)
-#define LOOK       0.002 /* seconds that pass at each look at the clock: a hook has 25 */
-#define LOOK_SLOW  0.1   /* the same for hooks that sleep */
+#define AROUND     (128u << 10) /* what may be allocated around a hook, outside its budget */
+#define LOOK       0.002        /* seconds that pass at each look at the clock: a hook has 25 */
+#define LOOK_SLOW  0.1          /* the same for hooks that sleep */
 
 /* ---- what the linker puts in the place of others ---- */
 
@@ -130,6 +131,7 @@ static void ask(struct run *r, struct trial *t, enum policy_hook hook)
     const struct verdict *v = trial_ask(t, hook);
     if (policy_has(t->policy, hook) && budget_is_over(budget_in(t)))
         assert(v->kind == VERDICT_FAILED);
+    assert(budget_in(t)->used <= MEMORY_MAX + AROUND);
     note(r, v);
 }
 
