@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define INPUT_MAX (64 * 1024)
 
@@ -24,21 +25,21 @@ size_t LLVMFuzzerMutate(uint8_t *bytes, size_t size, size_t max)
     return size;
 }
 
-static const char *current;
-
 /* What goes wrong tells of itself, but not with which input. */
+static char telling[1200];
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
 static void tell(void)
 {
-    fprintf(stderr, "replay: the input is %s\n", current);
+    if (write(STDERR_FILENO, telling, strlen(telling)) < 0)
+        _exit(2);
 }
 
 static void on_signal(int number)
 {
     tell();
     signal(number, SIG_DFL);
-    raise(number);
+    kill(getpid(), number);
 }
 
 static void replay(const char *path)
@@ -51,10 +52,11 @@ static void replay(const char *path)
     fclose(file);
     /* As long as it is, so that a sanitizer sees what is read behind it. */
     uint8_t *input = malloc(size);
-    assert(input != NULL || size == 0);
-    if (size > 0)
+    if (size > 0) {
+        assert(input != NULL);
         memcpy(input, bytes, size);
-    current = path;
+    }
+    snprintf(telling, sizeof telling, "replay: the input is %s\n", path);
     LLVMFuzzerTestOneInput(input, size);
     free(input);
 }

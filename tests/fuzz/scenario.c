@@ -40,8 +40,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     signal(SIGPIPE, SIG_IGN); /* as the parent of workers does */
     log_open("fuzz", LOG_ERROR + 1);
-    atexit(tell_how_many);
-    return 0;
+    return atexit(tell_how_many);
 }
 
 static size_t bytes_of(const struct scene *scene)

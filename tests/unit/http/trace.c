@@ -95,7 +95,7 @@ static void any_other_has_none(void **test)
         fields[i] = kept;
     }
     static const char *const none[] = {
-        "ff" GOOD_BEHIND_VERSION,
+        ("ff" GOOD_BEHIND_VERSION),
         "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
     };
