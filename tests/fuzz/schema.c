@@ -2,10 +2,10 @@
  * fuzz schema: any Lua expression as what a policy file returns.
  *
  * Must hold: its data fields are either taken, and then without a word, or refused with at least
- * one error, and each error is one line without control bytes that begins with the name of the file.
- * What is taken has no key that there is not, and no text with a NUL, which means less to C than to
- * Lua. The expression runs without any library, for a bounded number of instructions and in bounded
- * memory; no name is looked up on a network.
+ * one error, and each error is one line without control bytes that begins with the name of the
+ * file. What is taken has no key that there is not, and no text with a NUL, which means less to C
+ * than to Lua. The expression runs without any library, for a bounded number of instructions and in
+ * bounded memory; no name is looked up on a network.
  */
 #include "config.h"
 
