@@ -8,11 +8,11 @@
 #include "budget.h"
 
 #include <lauxlib.h>
-#include <limits.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
+#include <nettle/base16.h>
+#include <nettle/base64.h>
+#include <nettle/hmac.h>
+#include <nettle/memops.h>
+#include <nettle/sha2.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -22,20 +22,16 @@
 /* base64 goes in pieces of that many groups: 3 bytes there, 4 characters here. */
 #define GROUPS ((size_t)256)
 
-static const unsigned char *check_bytes(lua_State *L, int index, size_t *len)
+static const uint8_t *check_bytes(lua_State *L, int index, size_t *len)
 {
-    return (const unsigned char *)luaL_checklstring(L, index, len);
+    return (const uint8_t *)luaL_checklstring(L, index, len);
 }
 
-static int push_hex(lua_State *L, const unsigned char digest[SHA256_DIGEST_LENGTH])
+static int push_hex(lua_State *L, const uint8_t digest[SHA256_DIGEST_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
-    char hex[2 * SHA256_DIGEST_LENGTH];
-    for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
-    lua_pushlstring(L, hex, sizeof(hex));
+    char hex[BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE)];
+    base16_encode_update(hex, SHA256_DIGEST_SIZE, digest);
+    lua_pushlstring(L, hex, sizeof hex);
     return 1;
 }
 
@@ -43,11 +39,13 @@ static int push_hex(lua_State *L, const unsigned char digest[SHA256_DIGEST_LENGT
 static int sha256(lua_State *L)
 {
     size_t len;
-    const unsigned char *bytes = check_bytes(L, 1, &len);
-    unsigned char digest[SHA256_DIGEST_LENGTH];
+    const uint8_t *bytes = check_bytes(L, 1, &len);
+    struct sha256_ctx hash;
+    uint8_t digest[SHA256_DIGEST_SIZE];
     budget_spend(L, (unsigned)(len / BYTES_PER_STEP) + STEPS_PER_CALL);
-    if (SHA256(bytes, len, digest) == NULL)
-        return luaL_error(L, "sha256: the crypto library failed");
+    sha256_init(&hash);
+    sha256_update(&hash, len, bytes);
+    sha256_digest(&hash, sizeof digest, digest);
     return push_hex(L, digest);
 }
 
@@ -56,13 +54,14 @@ static int hmac(lua_State *L)
 {
     size_t key_len;
     size_t len;
-    const unsigned char *key = check_bytes(L, 1, &key_len);
-    const unsigned char *bytes = check_bytes(L, 2, &len);
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    luaL_argcheck(L, key_len <= INT_MAX, 1, "key too long");
+    const uint8_t *key = check_bytes(L, 1, &key_len);
+    const uint8_t *bytes = check_bytes(L, 2, &len);
+    struct hmac_sha256_ctx hash;
+    uint8_t digest[SHA256_DIGEST_SIZE];
     budget_spend(L, (unsigned)((key_len + len) / BYTES_PER_STEP) + 4 * STEPS_PER_CALL);
-    if (HMAC(EVP_sha256(), key, (int)key_len, bytes, len, digest, NULL) == NULL)
-        return luaL_error(L, "hmac: the crypto library failed");
+    hmac_sha256_set_key(&hash, key_len, key);
+    hmac_sha256_update(&hash, len, bytes);
+    hmac_sha256_digest(&hash, sizeof digest, digest);
     return push_hex(L, digest);
 }
 
@@ -71,10 +70,10 @@ static int equal(lua_State *L)
 {
     size_t a_len;
     size_t b_len;
-    const unsigned char *a = check_bytes(L, 1, &a_len);
-    const unsigned char *b = check_bytes(L, 2, &b_len);
+    const uint8_t *a = check_bytes(L, 1, &a_len);
+    const uint8_t *b = check_bytes(L, 2, &b_len);
     budget_spend(L, (unsigned)(a_len / BYTES_PER_STEP) + 1);
-    lua_pushboolean(L, a_len == b_len && CRYPTO_memcmp(a, b, a_len) == 0);
+    lua_pushboolean(L, a_len == b_len && memeql_sec(a, b, a_len));
     return 1;
 }
 
@@ -82,15 +81,15 @@ static int equal(lua_State *L)
 static int base64_encode(lua_State *L)
 {
     size_t len;
-    const unsigned char *bytes = check_bytes(L, 1, &len);
-    unsigned char text[4 * GROUPS + 1];
+    const uint8_t *bytes = check_bytes(L, 1, &len);
+    char text[4 * GROUPS];
     luaL_Buffer out;
     budget_spend(L, (unsigned)(len / BYTES_PER_STEP) + 1);
     luaL_buffinit(L, &out);
     while (len > 0) {
         size_t take = len < 3 * GROUPS ? len : 3 * GROUPS;
-        int made = EVP_EncodeBlock(text, bytes, (int)take);
-        luaL_addlstring(&out, (const char *)text, (size_t)made);
+        base64_encode_raw(text, take, bytes);
+        luaL_addlstring(&out, text, BASE64_ENCODE_RAW_LENGTH(take));
         bytes += take;
         len -= take;
     }
@@ -98,58 +97,40 @@ static int base64_encode(lua_State *L)
     return 1;
 }
 
-static bool is_base64_byte(unsigned char c)
+/* The library passes over white space: a text would have other forms. */
+static bool has_space(const char *text, size_t len)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/';
-}
-
-/* Whole groups of the alphabet, and nothing behind them but one or two '='; *pad says how many. */
-static bool is_base64(const unsigned char *text, size_t len, size_t *pad)
-{
-    *pad = 0;
-    if (len % 4 != 0)
-        return false;
-    while (*pad < 2 && *pad < len && text[len - 1 - *pad] == '=')
-        ++*pad;
-    for (size_t i = 0; i < len - *pad; i++)
-        if (!is_base64_byte(text[i]))
-            return false;
-    return true;
-}
-
-/* Whether the last group is the one that its bytes give: no bit set that means nothing. */
-static bool is_last_group_clean(const unsigned char *group, size_t pad)
-{
-    unsigned char bytes[3];
-    unsigned char again[5];
-    EVP_DecodeBlock(bytes, group, 4);
-    EVP_EncodeBlock(again, bytes, 3 - (int)pad);
-    return memcmp(again, group, 4) == 0;
+    static const char space[] = "\t\n\v\f\r ";
+    for (size_t i = 0; i < len; i++)
+        if (memchr(space, text[i], sizeof space - 1) != NULL)
+            return true;
+    return false;
 }
 
 /* base64.decode(text): nil when it is not base64 */
 static int base64_decode(lua_State *L)
 {
     size_t len;
-    size_t pad;
-    const unsigned char *text = check_bytes(L, 1, &len);
-    unsigned char bytes[3 * GROUPS];
+    const char *text = luaL_checklstring(L, 1, &len);
+    uint8_t bytes[BASE64_DECODE_LENGTH(4 * GROUPS)];
+    struct base64_decode_ctx decoding;
     luaL_Buffer out;
     budget_spend(L, (unsigned)(len / BYTES_PER_STEP) + 1);
-    if (!is_base64(text, len, &pad) || (len > 0 && !is_last_group_clean(text + len - 4, pad))) {
-        lua_pushnil(L);
-        return 1;
-    }
+    bool good = !has_space(text, len);
+    base64_decode_init(&decoding);
     luaL_buffinit(L, &out);
-    while (len > 0) {
+    while (len > 0 && good) {
         size_t take = len < 4 * GROUPS ? len : 4 * GROUPS;
-        size_t made = (size_t)EVP_DecodeBlock(bytes, text, (int)take);
+        size_t made = sizeof bytes;
+        good = base64_decode_update(&decoding, &made, bytes, take, text) == 1;
+        if (good)
+            luaL_addlstring(&out, (const char *)bytes, made);
         text += take;
         len -= take;
-        luaL_addlstring(&out, (const char *)bytes, len == 0 ? made - pad : made);
     }
     luaL_pushresult(&out);
+    if (!good || base64_decode_final(&decoding) != 1)
+        lua_pushnil(L);
     return 1;
 }
 

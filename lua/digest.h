@@ -1,5 +1,5 @@
 /*
- * digest: interim.sha256, hmac, equal and base64, by OpenSSL's libcrypto.
+ * digest: interim.sha256, hmac, equal and base64, by the library nettle.
  */
 #ifndef INTERIM_LUA_DIGEST_H
 #define INTERIM_LUA_DIGEST_H

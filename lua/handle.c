@@ -8,6 +8,7 @@
 #include "raise.h"
 #include "task.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <string.h>
 

@@ -9,10 +9,9 @@
 #include "http/upgrade.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
+#include <nettle/base64.h>
+#include <nettle/sha1.h>
 #include <string.h>
-
-#define ACCEPT_LEN 28
 
 struct step {
     enum upgrade_action action;
@@ -99,7 +98,7 @@ static bool read_list(const struct head *head, struct upgrade_offers *out)
     return out->count > 0;
 }
 
-/* RFC 6455 section 4.2.2. Empty `expected` (no memory to hash) matches nothing: it fails closed. */
+/* RFC 6455 section 4.2.2 */
 static bool accepts_key(const struct head *request, const struct head *response)
 {
     const struct field *key = head_find(request, FIELD_SEC_WEBSOCKET_KEY);
@@ -107,9 +106,9 @@ static bool accepts_key(const struct head *request, const struct head *response)
     if (key == NULL || accept == NULL || head_count(request, FIELD_SEC_WEBSOCKET_KEY) != 1 ||
         head_count(response, FIELD_SEC_WEBSOCKET_ACCEPT) != 1)
         return false;
-    char expected[ACCEPT_LEN + 1];
+    char expected[UPGRADE_ACCEPT_LEN + 1];
     upgrade_accept_key(key->value, expected);
-    return expected[0] != '\0' && slice_equals(accept->value, slice_of_string(expected));
+    return slice_equals(accept->value, slice_of(expected, UPGRADE_ACCEPT_LEN));
 }
 
 /* Whether bytes behind the head may be requests: only if no other protocol is in question. */
@@ -128,20 +127,17 @@ enum upgrade_action upgrade_step(enum upgrade_state *state, enum upgrade_event e
     return s->action;
 }
 
-void upgrade_accept_key(struct slice key, char out[29])
+void upgrade_accept_key(struct slice key, char out[UPGRADE_ACCEPT_LEN + 1])
 {
     static const struct slice guid = SLICE_INIT("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool done = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1 &&
-                EVP_DigestUpdate(ctx, key.at, key.len) == 1 &&
-                EVP_DigestUpdate(ctx, guid.at, guid.len) == 1 &&
-                EVP_DigestFinal_ex(ctx, digest, &len) == 1;
-    EVP_MD_CTX_free(ctx);
-    out[0] = '\0';
-    if (done)
-        EVP_EncodeBlock((unsigned char *)out, digest, (int)len);
+    struct sha1_ctx hash;
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    sha1_init(&hash);
+    sha1_update(&hash, key.len, (const uint8_t *)key.at);
+    sha1_update(&hash, guid.len, (const uint8_t *)guid.at);
+    sha1_digest(&hash, sizeof digest, digest);
+    base64_encode_raw(out, sizeof digest, digest);
+    out[UPGRADE_ACCEPT_LEN] = '\0';
 }
 
 bool upgrade_offers_has(const struct upgrade_offers *offers, struct slice protocol)

@@ -84,8 +84,8 @@ struct slice upgrade_offers_value(const struct upgrade_offers *offers, struct ar
 struct fault upgrade_check(const struct head *request, const struct upgrade_offers *forwarded,
                            const struct head *response, struct slice *protocol);
 
-/* The Sec-WebSocket-Accept value for a key: 28 bytes and a NUL. Empty when memory is out; as no
- * answer matches that, the check fails closed. */
-void upgrade_accept_key(struct slice key, char out[29]);
+/* The Sec-WebSocket-Accept value for a key, and a NUL. */
+#define UPGRADE_ACCEPT_LEN 28
+void upgrade_accept_key(struct slice key, char out[UPGRADE_ACCEPT_LEN + 1]);
 
 #endif

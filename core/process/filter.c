@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,13 +150,9 @@ static int load(scmp_filter_ctx ctx, bool jit)
 
 void filter_warm(void)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len;
     /* With TZ unset, each conversion to local time looks at the file again. */
     setenv("TZ", ":/etc/localtime", 0);
     tzset();
-    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
-    (void)EVP_Digest("", 0, digest, &len, EVP_sha256(), NULL);
 }
 
 bool filter_apply(bool jit, char *why, size_t why_size)

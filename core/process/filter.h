@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 /*
- * Has libraries read now what they read when they are first used: the time zone, the configuration
- * of libcrypto. For the parent, so that workers inherit it.
+ * Has libraries read now what they read when they are first used: the time zone. For the parent, so
+ * that workers inherit it.
  */
 void filter_warm(void);
 

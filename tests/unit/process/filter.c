@@ -24,8 +24,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <seccomp.h>
 
 #define FINE 0
@@ -123,17 +121,12 @@ static int connect_somewhere(void)
 static int use_what_is_opened_lazily(void)
 {
     char text[64];
-    unsigned char out[EVP_MAX_MD_SIZE];
-    unsigned len;
     time_t now = time(NULL);
     struct tm tm;
     if (localtime_r(&now, &tm) == NULL || mktime(&tm) == -1 ||
         strftime(text, sizeof text, "%A %Z", &tm) == 0)
         return 1;
-    if (EVP_Digest("x", 1, out, &len, EVP_sha1(), NULL) != 1 ||
-        HMAC(EVP_sha256(), "k", 1, out, 1, out, &len) == NULL)
-        return 2;
-    return strerror(ENOENT) != NULL && strsignal(SIGHUP) != NULL ? FINE : 3;
+    return strerror(ENOENT) != NULL && strsignal(SIGHUP) != NULL ? FINE : 2;
 }
 
 /* As under a service manager whose own filter lacks seccomp(2). */
