@@ -78,11 +78,12 @@ static void hear(struct end *e)
     }
 }
 
-/* It cannot be said any more. The kernel tells of a reset once, and reading would not show it. */
-static void give_up(struct end *e)
+/* It cannot be said any more: it has ended its side, or was reset. The kernel tells of that once,
+ * and reading would not show it. */
+static void give_up(struct end *e, int error)
 {
     e->said.len = e->sent;
-    e->was_reset = e->own == HERE;
+    e->was_reset = e->was_reset || e->own == HERE || error != EPIPE;
 }
 
 /* To be called before what was just sent is counted. */
@@ -116,7 +117,7 @@ static void speak(struct end *e)
             return;
         moves++;
         if (n < 0) {
-            give_up(e);
+            give_up(e, errno);
             break;
         }
         mark(e);
