@@ -44,8 +44,21 @@ static bool add(struct book *book, const struct entry *e)
 
 /* ---- requests ---- */
 
+static struct slice put_behind_slash(struct wire *w, struct slice query)
+{
+    char *to = w->room;
+
+    if (w->room_len < query.len + 1)
+        return query;
+    to[0] = '/';
+    memcpy(to + 1, query.at, query.len);
+    w->room += query.len + 1;
+    w->room_len -= query.len + 1;
+    return slice_of(to, query.len + 1);
+}
+
 /* RFC 9112 section 3.2: what an absolute-form target becomes at an origin. */
-static struct slice to_origin_form(struct slice target, bool options)
+static struct slice to_origin_form(struct wire *w, struct slice target, bool options)
 {
     size_t scheme = slice_starts(target, SLICE("http://"))    ? 7
                     : slice_starts(target, SLICE("https://")) ? 8
@@ -59,10 +72,11 @@ static struct slice to_origin_form(struct slice target, bool options)
         end++;
     if (end == rest.len)
         return options ? SLICE("*") : SLICE("/");
-    return slice_skip(rest, end);
+    rest = slice_skip(rest, end);
+    return rest.at[0] == '?' ? put_behind_slash(w, rest) : rest;
 }
 
-static void read_line(struct entry *e)
+static void read_line(struct wire *w, struct entry *e)
 {
     struct slice line = e->m.line;
     size_t first = slice_find(line, ' ');
@@ -70,7 +84,7 @@ static void read_line(struct entry *e)
 
     e->method = slice_of(line.at, first);
     e->target =
-        to_origin_form(slice_of(rest.at, slice_find(rest, ' ')), entry_method_is(e, "OPTIONS"));
+        to_origin_form(w, slice_of(rest.at, slice_find(rest, ' ')), entry_method_is(e, "OPTIONS"));
 }
 
 /* RFC 9112 section 2.2: one or two empty lines before a request are nothing. */
@@ -95,7 +109,7 @@ static bool read_requests(struct book *book, struct slice in, bool one_offer)
         book->bad = e.m.bad != NULL ? e.m.bad : wire_status(&e.m) > 0 ? "a response" : NULL;
         if (book->bad != NULL)
             break;
-        read_line(&e);
+        read_line(&w, &e);
         e.after = w.in;
         fits = add(book, &e);
         book->bad = e.m.broken;
@@ -166,7 +180,6 @@ static bool read_origin(struct dialogue *d, const struct stage *s, const struct 
     const struct entry *last;
 
     d->deaf = origin->paused || origin->heard.len == TEXT_MAX || faults_hit()[0] != '\0';
-
     if (origin->proxied)
         heard = wire_skip_proxy_header(heard);
     if (!read_requests(asked, heard, false) ||
