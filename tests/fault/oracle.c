@@ -32,9 +32,8 @@ static bool has_body(const struct message *response, const struct entry *questio
 static bool is_for(const struct dialogue *origin, const struct entry *said,
                    const struct entry *question)
 {
-    if (said->question >= origin->asked.count)
-        return origin->deaf;
-    return entry_same_request(&origin->asked.entries[said->question], question);
+    return said->question < origin->asked.count &&
+           entry_same_request(&origin->asked.entries[said->question], question);
 }
 
 /* Whether this is what the origin answered to that. */
@@ -107,13 +106,26 @@ static const char *judge_interims(const struct books *b, const struct dialogue *
     return NULL;
 }
 
+/* Whether an origin answered what it had no time to hear: whose answer is whose, and which of them
+ * has a body, nobody can tell then. */
+static bool is_unclear(const struct books *b)
+{
+    for (size_t i = 0; i < b->origin_count; i++) {
+        const struct dialogue *d = &b->origins[i];
+        size_t count = d->answered.count;
+        if (d->deaf && count > 0 && d->answered.entries[count - 1].question >= d->asked.count)
+            return true;
+    }
+    return false;
+}
+
 static const char *judge_client(const struct books *b, const struct dialogue *client)
 {
     const struct book *asked = &client->asked, *answered = &client->answered;
     /* Bytes that are no request, or only the beginning of one, may have one answer too. */
     size_t questions = asked->count + (asked->bad != NULL || asked->rest.len > 0);
-    const char *wrong = judge_interims(b, client);
-    bool closed = false;
+    bool unclear = is_unclear(b), closed = false;
+    const char *wrong = unclear ? NULL : judge_interims(b, client);
 
     for (size_t i = 0; i < answered->count && wrong == NULL; i++) {
         const struct entry *e = &answered->entries[i];
@@ -128,8 +140,8 @@ static const char *judge_client(const struct books *b, const struct dialogue *cl
         if (status < 200 && q != NULL && slice_ends(q->m.line, SLICE("HTTP/1.0")))
             return "an interim response in HTTP/1.0";
         if (status == 101)
-            return judge_switch(b, e, q);
-        wrong = status < 200 ? NULL : judge_final(b, &e->m, q);
+            return unclear ? NULL : judge_switch(b, e, q);
+        wrong = unclear || status < 200 ? NULL : judge_final(b, &e->m, q);
         closed =
             status >= 200 && slice_equals_nocase(wire_field(&e->m, "Connection"), SLICE("close"));
     }
