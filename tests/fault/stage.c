@@ -343,6 +343,15 @@ static void apply(const struct scene *scene)
         settings.limits.buffered = scene->buffered;
 }
 
+/* Whether anything happens that the loop had no turn to see before the next. */
+static bool is_hasty(const struct scene *scene)
+{
+    for (size_t i = 0; i < scene->count; i++)
+        if (scene->steps[i].at_once)
+            return true;
+    return false;
+}
+
 static void set_up(const struct scene *scene)
 {
     char text[128], why[128];
@@ -351,7 +360,8 @@ static void set_up(const struct scene *scene)
     memset(&stage.stats, 0, sizeof stage.stats);
     stage.client_count = stage.origin_count = 0;
     stage.resets_show = !scene->local;
-    stage.blind = now_playing->faults.io != FAULT_IO_WHOLE || now_playing->faults.at > 0;
+    stage.blind = now_playing->faults.io != FAULT_IO_WHOLE || now_playing->faults.at > 0 ||
+                  now_playing->hurried || is_hasty(scene);
     stage.crowded = false;
     stage.proxied = scene->proxied && !scene->local; /* only who is trusted may */
     stage.early = scene->early;

@@ -31,7 +31,7 @@ struct stage {
     struct stats stats;
     struct end clients[CLIENTS], origins[ORIGINS];
     size_t client_count, origin_count;
-    bool blind;          /* reads may have hidden that there is more */
+    bool blind;          /* the worker may not have seen what came */
     bool crowded;        /* more connections to origins than there are ends for */
     bool resets_show;    /* they do not on unix sockets */
     bool proxied;        /* clients begin with a PROXY header */
