@@ -67,6 +67,23 @@ static void fail_writing(struct conn *c)
     update_interest(c);
 }
 
+/* The kernel tells of a reset once: who writes may hear of it, and a read finds an end. EPIPE comes
+ * behind a true end, and want of memory says nothing of the peer. */
+static void fail_sending(struct conn *c)
+{
+    if (errno != EPIPE && errno != ENOBUFS && errno != ENOMEM)
+        c->reset = true;
+    fail_writing(c);
+}
+
+static enum io judge_end(const struct conn *c, enum io io)
+{
+    if (io != IO_EOF || !c->reset)
+        return io;
+    errno = ECONNRESET;
+    return IO_ERR;
+}
+
 static void hold(struct conn *c, const char *at, size_t len)
 {
     if (c->write_failed)
@@ -84,7 +101,7 @@ static bool send_piped(struct conn *c)
     ssize_t sent = sys_splice(p->fd[0], c->fd, p->held);
 
     if (sent < 0 && errno != EAGAIN) {
-        fail_writing(c);
+        fail_sending(c);
         return false;
     }
     if (sent > 0) {
@@ -112,7 +129,7 @@ static bool send_waiting(struct conn *c)
     enum io io = c->transport->write(c, &iov, 1, &sent);
 
     if (io == IO_ERR) {
-        fail_writing(c);
+        fail_sending(c);
         return false;
     }
     if (sent > 0) {
@@ -303,7 +320,7 @@ enum io conn_read(struct conn *c, struct slice *bytes)
     io = c->transport->read(c, c->net->read_buffer, most, &got);
     c->emptied = got < most;
     *bytes = slice_of(c->net->read_buffer, got);
-    return io;
+    return judge_end(c, io);
 }
 
 enum io conn_read_into(struct conn *c, struct buf *into)
@@ -326,7 +343,7 @@ enum io conn_read_into(struct conn *c, struct buf *into)
     io = c->transport->read(c, room, want, &got);
     c->emptied = got < want;
     buf_commit(into, got);
-    return io;
+    return judge_end(c, io);
 }
 
 static bool may_put(struct conn *c, struct slice bytes)
@@ -423,7 +440,7 @@ bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_pass
         update_interest(to);
         return true;
     }
-    *passed = (struct conn_passed){how_it_ended(got), 0};
+    *passed = (struct conn_passed){judge_end(from, how_it_ended(got)), 0};
     pipe_give(net, p);
     return got == 0 || errno != EINVAL;
 }
@@ -445,7 +462,7 @@ void net_flush(struct net *net)
     }
     io = c->transport->write(c, iov, (int)net->piece_count, &sent);
     if (io == IO_ERR)
-        fail_writing(c);
+        fail_sending(c);
     else if (sent > 0)
         c->last_taken = net->now;
     for (size_t i = 0; i < net->piece_count && !c->write_failed; i++) {

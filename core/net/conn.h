@@ -32,6 +32,7 @@ struct conn {
     bool connecting : 1;
     bool write_failed : 1; /* output goes nowhere from now on */
     bool told : 1;         /* of that */
+    bool reset : 1;        /* a write was told so: the end that a read finds then is none */
     bool emptied : 1;      /* the last read was given less than it had room for: all there was */
     int fd;                /* -1: closed */
     uint32_t
