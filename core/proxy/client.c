@@ -195,7 +195,7 @@ static void answer_fault(struct client *c, struct fault fault)
     }
     c->exchange = x;
     c->step = CLIENT_WAIT;
-    exchange_begin_fault(x, fault);
+    exchange_begin_fault(x, buf_slice(&c->in), fault);
 }
 
 static void on_deadline(struct deadline *d, void *owner)

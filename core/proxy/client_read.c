@@ -102,7 +102,7 @@ static bool take_head(struct client *c, struct slice *input)
     c->exchange = x;
     c->step = CLIENT_WAIT;
     if (progress == LINT_BAD) {
-        exchange_begin_fault(x, fault);
+        exchange_begin_fault(x, head, fault);
         return true;
     }
     head.len = end;

@@ -248,8 +248,11 @@ struct exchange *exchange_new(struct client *c)
     return x;
 }
 
-void exchange_begin_fault(struct exchange *x, struct fault fault)
+void exchange_begin_fault(struct exchange *x, struct slice bytes, struct fault fault)
 {
+    while (slice_starts(bytes, SLICE("\r\n")))
+        bytes = slice_skip(bytes, 2);
+    x->request.is_head = slice_starts(bytes, SLICE("HEAD "));
     x->close = true;
     log_debug("%s: bad request: %s; answering %d and closing", x->id, fault.why, fault.status);
     exchange_answer_status(x, fault.status, fault.why);
@@ -270,9 +273,7 @@ void exchange_begin(struct exchange *x, struct slice head)
     if (head_find(&x->request.head, FIELD_X_REQUEST_ID) != NULL)
         trace_take_request_id(&x->request.head, settings_trusts(x->settings, &x->peer), x->id);
     if (fault_is(fault)) {
-        /* Whatever else it is, it asks for no body. */
-        x->request.is_head = slice_starts(head, SLICE("HEAD "));
-        exchange_begin_fault(x, fault);
+        exchange_begin_fault(x, head, fault);
         return;
     }
     if (x->request.offers.count > 0)

@@ -110,8 +110,9 @@ struct exchange {
 struct exchange *exchange_new(struct client *c);
 void exchange_begin(struct exchange *x, struct slice head);
 
-/* Bytes that are no request: answered with the fault's status, then closed. */
-void exchange_begin_fault(struct exchange *x, struct fault fault);
+/* Bytes that are no request, or not yet: answered with the fault's status, then closed. Of HEAD they
+ * only need to have the name: it gets no body. */
+void exchange_begin_fault(struct exchange *x, struct slice bytes, struct fault fault);
 
 bool exchange_takes_body(struct exchange *x);
 void exchange_body(struct exchange *x, const struct slice *data, size_t count);

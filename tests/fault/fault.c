@@ -274,7 +274,7 @@ static int show(const char *path)
     static char told[TOLD_MAX];
     int wrong_ones = 0;
 
-    scene_count = scenes_load(path, scenes, SCENES_MAX);
+    scene_count = scenes_load(path, true, scenes, SCENES_MAX);
     for (size_t i = 0; i < scene_count; i++) {
         struct play p = stage_as_said(scenes[i]);
         const struct stage *s;
@@ -300,7 +300,7 @@ static void load_scenes(void)
     }
     for (size_t i = 0; i < files.gl_pathc; i++)
         scene_count +=
-            scenes_load(files.gl_pathv[i], scenes + scene_count, SCENES_MAX - scene_count);
+            scenes_load(files.gl_pathv[i], false, scenes + scene_count, SCENES_MAX - scene_count);
     globfree(&files);
 }
 

@@ -330,7 +330,7 @@ static struct slice read_file(const char *path, char *room, size_t size)
     return slice_of(room, len);
 }
 
-size_t scenes_load(const char *path, struct scene *scenes[], size_t max)
+size_t scenes_load(const char *path, bool lenient, struct scene *scenes[], size_t max)
 {
     static char room[FILE_MAX];
     struct slice text = read_file(path, room, sizeof room);
@@ -338,7 +338,7 @@ size_t scenes_load(const char *path, struct scene *scenes[], size_t max)
     const char *why = NULL;
     struct scene *s;
 
-    while (count < max && (s = scene_read(&text, false, &why)) != NULL)
+    while (count < max && (s = scene_read(&text, lenient, &why)) != NULL)
         scenes[count++] = s;
     if (why != NULL)
         fprintf(stderr, "%s: %s: %.*s\n", path, why, (int)slice_find(text, '\n'), text.at);

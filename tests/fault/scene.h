@@ -130,7 +130,7 @@ struct scene *scene_read(struct slice *text, bool lenient, const char **why);
 
 /* Those of a file, each of which the caller frees: how many. Exits, and says why, when a line
  * cannot be read or there are more than `max`. */
-size_t scenes_load(const char *path, struct scene *scenes[], size_t max);
+size_t scenes_load(const char *path, bool lenient, struct scene *scenes[], size_t max);
 
 /* The faults that the scene itself names. */
 struct fault_plan scene_faults(const struct scene *scene);

@@ -129,6 +129,16 @@ def test_the_connection_goes_on_behind_a_page(start, origin, method, scene):
     assert answer.body == b"ok"
 
 
+@pytest.mark.parametrize("head", ["HEAD / HTTP/1.1\r\nHost : a\r\n\r\n", "HEAD / HTTP/1.1\nHost: a\n\n",
+                                  "\r\nHEAD  / HTTP/1.1\r\n\r\n"])
+def test_a_head_that_is_no_request_gets_no_body(start, head):
+    client = start(setting("default")).client()
+    client.send(head)
+    answer = client.response(to="HEAD")
+    assert answer.status == 400 and answer.closes() and int(answer.get("content-length")) > 0
+    client.at_end()
+
+
 def test_behind_the_page_of_a_body_that_never_came_it_does_not(start, origin):
     client = start(setting("default")).client()
     body(client, origin)
