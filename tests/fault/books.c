@@ -73,7 +73,7 @@ static struct slice to_origin_form(struct wire *w, struct slice target, bool opt
     if (end == rest.len)
         return options ? SLICE("*") : SLICE("/");
     rest = slice_skip(rest, end);
-    return rest.at[0] == '?' ? put_behind_slash(w, rest) : rest;
+    return slice_starts(rest, SLICE("?")) ? put_behind_slash(w, rest) : rest;
 }
 
 static void read_line(struct wire *w, struct entry *e)
