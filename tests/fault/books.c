@@ -179,7 +179,7 @@ static bool read_origin(struct dialogue *d, const struct stage *s, const struct 
     struct book *asked = &d->asked, *answered = &d->answered;
     const struct entry *last;
 
-    d->deaf = origin->paused || origin->heard.len == TEXT_MAX || faults_hit()[0] != '\0';
+    d->deaf = origin->paused || origin->heard.len == TEXT_MAX || s->blind;
     if (origin->proxied)
         heard = wire_skip_proxy_header(heard);
     if (!read_requests(asked, heard, false) ||
