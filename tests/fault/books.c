@@ -124,8 +124,16 @@ static bool read_requests(struct book *book, struct slice in, bool one_offer)
 
 /* ---- responses ---- */
 
-/* `origin`: who said them, when it is to be asked which of them were said too early. */
-static bool read_responses(struct dialogue *d, struct slice in, bool ended,
+/* Whether it asks for no body, and its answer came when its method was known: one that says that
+ * the request took too long need not have waited for that. */
+static bool is_head(const struct entry *question, const char *known)
+{
+    return entry_method_is(question, "HEAD") && question->m.line.at + sizeof "HEAD" <= known;
+}
+
+/* `known`: where that ends to which these can be answers. `origin`: who said them, when it is to be
+ * asked which of them were said too early. */
+static bool read_responses(struct dialogue *d, struct slice in, bool ended, const char *known,
                            const struct end *origin)
 {
     struct book *book = &d->answered;
@@ -138,7 +146,7 @@ static bool read_responses(struct dialogue *d, struct slice in, bool ended,
     book->rest = w.in;
     while (fits && !switched && book->bad == NULL) {
         bool bodyless =
-            e.question < d->asked.count && entry_method_is(&d->asked.entries[e.question], "HEAD");
+            e.question < d->asked.count && is_head(&d->asked.entries[e.question], known);
         unsigned status;
         if (!wire_next(&w, bodyless, &e.m))
             break;
@@ -167,7 +175,8 @@ static bool read_client(struct dialogue *d, const struct stage *s, const struct 
     if (s->proxied)
         said = wire_skip_proxy_header(said);
     return read_requests(&d->asked, said, s->early) &&
-           read_responses(d, slice_of(client->heard.bytes, client->heard.len), ended, NULL);
+           read_responses(d, slice_of(client->heard.bytes, client->heard.len), ended,
+                          client->said.bytes + client->known, NULL);
 }
 
 /* What an origin had no time to send was never on the wire. Where a reset does not show, it is an
@@ -184,7 +193,7 @@ static bool read_origin(struct dialogue *d, const struct stage *s, const struct 
         heard = wire_skip_proxy_header(heard);
     if (!read_requests(asked, heard, false) ||
         !read_responses(d, slice_of(origin->said.bytes, origin->sent), ended,
-                        s->blind ? NULL : origin))
+                        origin->heard.bytes + origin->heard.len, s->blind ? NULL : origin))
         return false;
     last = answered->count > 0 ? &answered->entries[answered->count - 1] : NULL;
     if (last != NULL && wire_status(&last->m) == 101 && last->question < asked->count) {

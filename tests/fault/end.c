@@ -41,7 +41,7 @@ void end_open(struct end *e, int fd, bool proxied)
     e->paused = e->switched = e->ends = false;
     e->parting = e->own = HERE;
     e->was_reset = false;
-    e->heard.len = e->said.len = e->sent = e->answers = e->mark_count = 0;
+    e->heard.len = e->said.len = e->sent = e->answers = e->mark_count = e->known = 0;
     moves++;
 }
 
@@ -71,10 +71,12 @@ static void hear(struct end *e)
         if (n < 0 && errno == EAGAIN)
             return;
         moves++;
-        if (n > 0)
+        if (n > 0) {
             e->heard.len += (size_t)n;
-        else
+            e->known = e->sent;
+        } else {
             e->parting = n == 0 && !e->was_reset ? ENDED : RESET;
+        }
     }
 }
 

@@ -34,6 +34,7 @@ struct end {
     bool was_reset;   /* as a failed attempt to say something showed */
     enum parting own; /* what this end did itself */
     struct text heard;
+    size_t known; /* so much of what this end said can what it heard be an answer to */
     struct text said;
     size_t sent;    /* of what was said */
     size_t answers; /* final responses said */
