@@ -23,6 +23,8 @@
 /* How many idle clients are looked at for one that yields. */
 #define LOOKS_MAX 64
 
+#define CLIENT_TICKS 16 /* a second; see client_entered */
+
 static void reap_client(struct doom *d)
 {
     struct client *c = LIST_OWNER(d, struct client, doom);
@@ -64,8 +66,6 @@ void client_gone(struct client *c)
     else
         client_close(c);
 }
-
-#define CLIENT_TICKS 16 /* a second */
 
 /* The clock of a machine that runs for years has more of them than fit. */
 static uint32_t ticks_of(double seconds)
