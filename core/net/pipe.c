@@ -1,6 +1,6 @@
 /*
  * pipe: owns the one pipe that is kept while nobody has it, and the bound on all of them. Promises
- * that one that is given out is empty. Used by net/conn.
+ * that one that is given out is empty. Used by net/conn_pass.
  */
 #include "net/pipe.h"
 

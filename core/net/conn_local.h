@@ -1,0 +1,26 @@
+/*
+ * conn_local: what the files of a connection share: conn (its life, its events, reading), conn_out
+ * (what is put on it) and conn_pass (what is passed to it unread). For nobody else.
+ */
+#ifndef INTERIM_NET_CONN_LOCAL_H
+#define INTERIM_NET_CONN_LOCAL_H
+
+#include "net/conn.h"
+
+/* Asks the kernel for the events that follow from the state of `c`: after every change of it. */
+void conn_update_interest(struct conn *c);
+
+/* What a read found, seen with what a write was told: an end behind a reset is IO_ERR. */
+enum io conn_judge_end(const struct conn *c, enum io io);
+
+/* Gives up output for good, for the reason in errno; the owner is told from the loop. */
+void conn_fail_sending(struct conn *c);
+
+/* Sends what waits, first of it what was passed. True: nothing is left. */
+bool conn_send_waiting(struct conn *c);
+bool conn_send_piped(struct conn *c);
+
+/* Forgets what waits. */
+void conn_drop_output(struct conn *c);
+
+#endif
