@@ -44,6 +44,15 @@ static inline bool slice_is_empty(struct slice s)
     return s.len == 0;
 }
 
+/* The bytes of all of them. */
+static inline size_t slice_total(const struct slice *slices, size_t count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += slices[i].len;
+    return total;
+}
+
 static inline bool slice_equals(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);

@@ -103,6 +103,24 @@ bool sys_pipe(int fd[2])
     return true;
 }
 
+ssize_t sys_read(int fd, void *bytes, size_t n)
+{
+    ssize_t got;
+    do
+        got = read(fd, bytes, n);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+ssize_t sys_write(int fd, const void *bytes, size_t n)
+{
+    ssize_t sent;
+    do
+        sent = write(fd, bytes, n);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
 ssize_t sys_splice(int from, int to, size_t n)
 {
     ssize_t moved;

@@ -33,7 +33,11 @@ ssize_t sys_writev(int fd, const struct iovec *iov,
                    int count); /* never raises SIGPIPE on sockets */
 bool sys_pipe(int fd[2]);      /* as large as the system lets it be; false with errno */
 
-/* Moves up to `n` bytes between a pipe and a socket without waiting. May raise SIGPIPE. */
+ssize_t sys_read(int fd, void *bytes, size_t n);        /* from a pipe */
+ssize_t sys_write(int fd, const void *bytes, size_t n); /* to one */
+
+/* Moves up to `n` bytes between a pipe and a socket, or two pipes, without waiting. May raise
+ * SIGPIPE. */
 ssize_t sys_splice(int from, int to, size_t n);
 int sys_shutdown_write(int fd);
 int sys_close(int fd);

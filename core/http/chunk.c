@@ -9,6 +9,9 @@
 
 #include "http/lint.h"
 
+#include <assert.h>
+#include <string.h>
+
 #define DIGITS_MAX    16
 #define EXTENSION_MAX 256
 #define OVERHEAD_FREE 16384
@@ -90,10 +93,12 @@ static void take_extension(struct chunk *c, unsigned char b)
 
 static void take_size_lf(struct chunk *c, unsigned char b)
 {
-    if (b != '\n')
+    if (b != '\n') {
         refuse(c, "a chunk size line that does not end in CRLF");
-    else
-        go(c, c->left > 0 ? STEP_DATA : STEP_LINE);
+        return;
+    }
+    c->size = c->left;
+    go(c, c->left > 0 ? STEP_DATA : STEP_LINE);
 }
 
 static void take_data_lf(struct chunk *c, unsigned char b)
@@ -186,15 +191,26 @@ static void drop(struct slice *in, size_t n)
     in->len -= n;
 }
 
+uint64_t chunk_ahead(const struct chunk *c)
+{
+    return c->step == STEP_DATA ? c->left : 0;
+}
+
+void chunk_skip(struct chunk *c, uint64_t n)
+{
+    assert(c->step == STEP_DATA && n <= c->left);
+    c->left -= n;
+    c->data += n;
+    if (c->left == 0)
+        go(c, STEP_DATA_CR);
+}
+
 static enum chunk_event take_data(struct chunk *c, struct slice *in, struct slice *out)
 {
     size_t n = c->left < in->len ? (size_t)c->left : in->len;
     *out = slice_of(in->at, n);
     drop(in, n);
-    c->left -= n;
-    c->data += n;
-    if (c->left == 0)
-        go(c, STEP_DATA_CR);
+    chunk_skip(c, n);
     return CHUNK_DATA;
 }
 
@@ -238,12 +254,23 @@ enum chunk_event chunk_decode(struct chunk *c, struct slice *in, struct slice *o
     }
 }
 
-size_t chunk_write_line(char out[CHUNK_LINE_MAX], uint64_t size)
+static size_t digits_of(uint64_t size)
 {
-    static const char hex[] = "0123456789abcdef";
     size_t digits = 1;
     while (digits < DIGITS_MAX && size >> (4 * digits))
         digits++;
+    return digits;
+}
+
+size_t chunk_gap(uint64_t size)
+{
+    return strlen("\r\n") + digits_of(size) + strlen("\r\n");
+}
+
+size_t chunk_write_line(char out[CHUNK_LINE_MAX], uint64_t size)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t digits = digits_of(size);
     for (size_t i = 0; i < digits; i++)
         out[i] = hex[size >> (4 * (digits - 1 - i)) & 15];
     out[digits] = '\r';

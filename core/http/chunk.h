@@ -18,6 +18,7 @@ struct chunk {
     unsigned extension;   /* bytes of the extension being read */
     unsigned trailer;     /* bytes of the trailer section so far */
     uint64_t left;        /* data bytes left in this chunk, or the size being read */
+    uint64_t size;        /* of the latest chunk */
     uint64_t data;        /* data bytes so far */
     uint64_t overhead;    /* all other bytes so far */
     const char *why;      /* after CHUNK_BAD: what was wrong; a literal */
@@ -42,6 +43,15 @@ void chunk_init(struct chunk *c);
 enum chunk_event chunk_decode(struct chunk *c, struct slice *in, struct slice *out);
 
 #define CHUNK_TRAILER_MAX 8192
+
+/* How many bytes that come next are data of this chunk; 0: framing comes, or nothing. */
+uint64_t chunk_ahead(const struct chunk *c);
+
+/* So many of them, at least one, were taken elsewhere. */
+void chunk_skip(struct chunk *c, uint64_t n);
+
+/* How many bytes stand between the data of two chunks of this size, without extensions. */
+size_t chunk_gap(uint64_t size);
 
 /* Writes the line before `size` (> 0) bytes of data: "1f4\r\n". Returns its length. Data is then
  * followed by "\r\n", the body ended by CHUNK_LAST, trailer fields and an empty line. */

@@ -1,6 +1,6 @@
 /*
  * conn_local: what the files of a connection share: conn (its life, its events, reading), conn_out
- * (what is put on it) and conn_pass (what is passed to it unread). For nobody else.
+ * (what is put on it), conn_pass and conduit (what is passed to it unread). For nobody else.
  */
 #ifndef INTERIM_NET_CONN_LOCAL_H
 #define INTERIM_NET_CONN_LOCAL_H
@@ -19,6 +19,14 @@ void conn_fail_sending(struct conn *c);
 /* Sends what waits, first of it what was passed. True: nothing is left. */
 bool conn_send_waiting(struct conn *c);
 bool conn_send_piped(struct conn *c);
+
+/* Draws up to `most` bytes into a pipe, if nothing waits on `to`. False: not possible here and now.
+ * *io is IO_OK, then *drawn is the caller's; or what a read would have said. */
+bool conn_draw(struct conn *from, const struct conn *to, size_t most, struct net_pipe **drawn,
+               enum io *io);
+
+/* Takes over a pipe and sends what is in it. Nothing may be gathered or waiting. */
+void conn_put_pipe(struct conn *to, struct net_pipe *p);
 
 /* Forgets what waits. */
 void conn_drop_output(struct conn *c);

@@ -1,6 +1,6 @@
 /*
- * conn_pass: bytes of one connection to another without looking at them: into a pipe, and out of it.
- * Promises that what is in the pipe leaves before what is put behind it.
+ * conn_pass: bytes of one connection to another without looking at them: into a pipe, and out of
+ * it. Promises that what is in the pipe leaves before what is put behind it.
  */
 #include "net/conn_local.h"
 
@@ -38,29 +38,52 @@ static enum io how_it_ended(ssize_t got)
     return errno == EAGAIN ? IO_AGAIN : IO_ERR;
 }
 
-bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_passed *passed)
+bool conn_draw(struct conn *from, const struct conn *to, size_t most, struct net_pipe **drawn,
+               enum io *io)
 {
-    struct net *net = from->net;
     struct net_pipe *p;
     ssize_t got;
 
-    if (conn_is_blocked(to) || to->fd < 0 || to->write_failed)
+    if (conn_has_waiting(to) || to->fd < 0 || to->write_failed)
         return false;
-    p = pipe_take(net);
+    p = pipe_take(from->net);
     if (p == NULL)
         return false;
     from->emptied = false;
     got = sys_splice(from->fd, p->fd[1], most);
     if (got > 0) {
         p->held = (size_t)got;
-        net->waiting += p->held;
-        to->pipe = p;
-        *passed = (struct conn_passed){IO_OK, p->held};
-        conn_send_piped(to);
-        conn_update_interest(to);
+        *drawn = p;
+        *io = IO_OK;
         return true;
     }
-    *passed = (struct conn_passed){conn_judge_end(from, how_it_ended(got)), 0};
-    pipe_give(net, p);
+    *io = conn_judge_end(from, how_it_ended(got));
+    pipe_give(from->net, p);
     return got == 0 || errno != EINVAL;
+}
+
+void conn_put_pipe(struct conn *to, struct net_pipe *p)
+{
+    if (p->held == 0 || to->fd < 0 || to->write_failed) {
+        pipe_give(to->net, p);
+        return;
+    }
+    to->net->waiting += p->held;
+    to->pipe = p;
+    conn_send_piped(to);
+    conn_update_interest(to);
+}
+
+bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_passed *passed)
+{
+    struct net_pipe *p;
+
+    if (conn_is_blocked(to) || !conn_draw(from, to, most, &p, &passed->io))
+        return false;
+    passed->bytes = 0;
+    if (passed->io == IO_OK) {
+        passed->bytes = p->held;
+        conn_put_pipe(to, p);
+    }
+    return true;
 }

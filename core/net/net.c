@@ -75,7 +75,7 @@ void net_free(struct net *net)
 {
     net_flush(net);
     reap(net);
-    pipe_close_spare(net);
+    pipe_close_spares(net);
     ev_prepare_stop(net->loop, &net->prepare);
     ev_check_stop(net->loop, &net->check);
     sys_free(net->read_buffer);

@@ -1,6 +1,7 @@
 /*
- * pipe: owns the one pipe that is kept while nobody has it, and the bound on all of them. Promises
- * that one that is given out is empty. Used by net/conn_pass.
+ * pipe: owns the pipes that are kept while nobody has them, and the bound on all of them. Promises
+ * that one that is given out is empty. Used by net/conn_pass and
+ * net/conduit.
  */
 #include "net/pipe.h"
 
@@ -45,26 +46,62 @@ struct net_pipe *pipe_take(struct net *net)
     return p;
 }
 
-void pipe_keep_spare(struct net *net)
+size_t pipe_read(struct net_pipe *p, void *bytes, size_t n)
 {
-    struct net_pipe *p = list_is_empty(&net->spare_pipes) ? make(net) : NULL;
+    ssize_t got = sys_read(p->fd[0], bytes, n < p->held ? n : p->held);
 
-    if (p != NULL)
+    if (got <= 0)
+        return 0;
+    p->held -= (size_t)got;
+    return (size_t)got;
+}
+
+size_t pipe_write(struct net_pipe *p, struct slice bytes)
+{
+    ssize_t put = sys_write(p->fd[1], bytes.at, bytes.len);
+
+    if (put <= 0)
+        return 0;
+    p->held += (size_t)put;
+    return (size_t)put;
+}
+
+size_t pipe_move(struct net_pipe *from, struct net_pipe *to, size_t n)
+{
+    ssize_t moved = sys_splice(from->fd[0], to->fd[1], n);
+
+    if (moved <= 0)
+        return 0;
+    from->held -= (size_t)moved;
+    to->held += (size_t)moved;
+    return (size_t)moved;
+}
+
+static bool has_two(const struct list *l)
+{
+    return !list_is_empty(l) && l->next->next != l;
+}
+
+void pipe_keep_spares(struct net *net)
+{
+    struct net_pipe *p;
+
+    while (!has_two(&net->spare_pipes) && (p = make(net)) != NULL)
         list_push_front(&net->spare_pipes, &p->node);
 }
 
 void pipe_give(struct net *net, struct net_pipe *p)
 {
-    if (p->held == 0 && list_is_empty(&net->spare_pipes)) {
+    if (p->held == 0 && !has_two(&net->spare_pipes)) {
         list_push_front(&net->spare_pipes, &p->node);
         return;
     }
     destroy(net, p);
-    pipe_keep_spare(net);
+    pipe_keep_spares(net);
 }
 
-void pipe_close_spare(struct net *net)
+void pipe_close_spares(struct net *net)
 {
-    if (!list_is_empty(&net->spare_pipes))
+    while (!list_is_empty(&net->spare_pipes))
         destroy(net, LIST_OWNER(net->spare_pipes.next, struct net_pipe, node));
 }

@@ -17,11 +17,18 @@ struct net_pipe {
 /* An empty one, or NULL: net.pipes_max are in use, or none can be had. */
 struct net_pipe *pipe_take(struct net *net);
 
-/* Back. One is kept; more, and one with bytes left in it that nobody wants any more, are closed. */
+/* Bytes out of it, into it, and from one to another. How many went: fewer than asked for only if it
+ * holds fewer, if it is full, or if the kernel had no memory for them. */
+size_t pipe_read(struct net_pipe *p, void *bytes, size_t n);
+size_t pipe_write(struct net_pipe *p, struct slice bytes);
+size_t pipe_move(struct net_pipe *from, struct net_pipe *to, size_t n);
+
+/* Back. Two are kept; more, and one with bytes left in it that nobody wants any more, are closed.
+ */
 void pipe_give(struct net *net, struct net_pipe *p);
 
-/* Makes the one that is kept, so that it is there when it is wanted; and closes it. */
-void pipe_keep_spare(struct net *net);
-void pipe_close_spare(struct net *net);
+/* Makes the two, so that they are there when they are wanted; and closes them. */
+void pipe_keep_spares(struct net *net);
+void pipe_close_spares(struct net *net);
 
 #endif

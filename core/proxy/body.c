@@ -6,11 +6,6 @@
 
 #include "http/rewrite.h"
 
-#include <assert.h>
-
-/* More at a time would keep other connections waiting. */
-#define PASS_MOST (1u << 20)
-
 void body_reader_init(struct body_reader *r, struct framing framing)
 {
     r->kind = framing.kind;
@@ -85,27 +80,11 @@ enum body_event body_read(struct body_reader *r, struct slice *in, struct slice 
     return BODY_BAD;
 }
 
-size_t body_passable(const struct body_reader *r, const struct net *net)
-{
-    if (r->kind != FRAMING_LENGTH || r->left < net->pass_least)
-        return 0;
-    return r->left < PASS_MOST ? (size_t)r->left : PASS_MOST;
-}
-
-enum body_event body_passed(struct body_reader *r, size_t n)
-{
-    assert(n <= r->left);
-    r->left -= n;
-    return r->left == 0 ? BODY_END : BODY_MORE;
-}
-
 void body_write(struct conn *c, enum framing_kind kind, const struct slice *data, size_t count)
 {
     char line[CHUNK_LINE_MAX];
-    uint64_t size = 0;
+    size_t size = slice_total(data, count);
 
-    for (size_t i = 0; i < count; i++)
-        size += data[i].len;
     if (size == 0 || kind == FRAMING_NONE)
         return;
     if (kind == FRAMING_CHUNKED)

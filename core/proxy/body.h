@@ -33,12 +33,30 @@ void body_reader_free(struct body_reader *r);
 enum body_event body_read(struct body_reader *r, struct slice *in, struct slice data[BODY_PIECES],
                           size_t *count);
 
-/* How many bytes that come next are data and nothing else, and so many that they are worth passing
- * on unread (conn_pass); else 0. */
+/* Where a body goes, and how it is framed there. */
+struct body_way {
+    struct conn *to; /* NULL: nowhere */
+    enum framing_kind kind;
+};
+
+/* What body_pass did. */
+struct body_passed {
+    enum io io;            /* IO_OK, or what a read would have said */
+    enum body_event event; /* BODY_MORE without IO_OK */
+    bool lost;             /* what came behind the body is not all in `in`: no memory or room */
+    size_t bytes;          /* of data */
+};
+
+/* How many bytes that come next may be passed on with most of them unread, and are worth it; else
+ * 0. No more data is in them. */
 size_t body_passable(const struct body_reader *r, const struct net *net);
 
-/* So many were passed on. BODY_END: the body is complete. */
-enum body_event body_passed(struct body_reader *r, size_t n);
+/* Passes on up to `most` of them. What had come behind the end of the body is appended to `in`.
+ * False: not possible here and now, read them instead. */
+bool body_pass(struct body_reader *r, struct conn *from, struct body_way way, size_t most,
+               struct buf *in, struct body_passed *passed);
+
+#define BODY_BEHIND_MAX (1u << 20) /* bytes behind the end of a body */
 
 /* Puts data on a connection, framed; the slices stay until it is flushed. */
 void body_write(struct conn *c, enum framing_kind kind, const struct slice *data, size_t count);

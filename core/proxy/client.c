@@ -52,6 +52,7 @@ void client_close(struct client *c)
         census_leave(&p->census, &peer);
     }
     p->refusing -= c->refused;
+    p->laden -= c->laden;
     p->stats->closed++;
     p->stats->open--;
     net_doom(&p->net, &c->doom, reap_client);
@@ -232,8 +233,9 @@ struct client *client_open(struct proxy *p, int fd, const struct addr *peer)
     c->peer = addr_peer(peer);
     c->step = CLIENT_HEAD;
     c->fresh = true;
-    /* A head, and one read's worth behind it that nobody takes yet. */
-    buf_init(&c->in, p->current->settings->limits.head + CLIENT_HOLD_MAX + NET_READ_SIZE);
+    /* A head, and one read's worth behind it that nobody takes yet; or what came behind chunks. */
+    buf_init(&c->in,
+             p->current->settings->limits.head + CLIENT_HOLD_MAX + NET_READ_SIZE + BODY_BEHIND_MAX);
     conn_open(&c->conn, &p->net, fd, &client_events, c);
     deadline_init(&c->deadline, &p->net, on_deadline, c);
     list_init(&c->node);

@@ -10,8 +10,8 @@
 
 #include "http/fault.h"
 #include "http/rewrite.h"
-#include "net/conn.h"
 #include "net/deadline.h"
+#include "proxy/body.h"
 
 struct exchange;
 struct passage;
@@ -57,11 +57,12 @@ struct client {
     enum client_step step : 8;
     enum client_then then : 8;     /* what client_over was told */
     enum framing_kind writing : 8; /* how the response body is framed */
-    bool fresh;                    /* no request yet */
-    bool head_begun;               /* bytes of the next head are here */
-    bool ended;                    /* the peer ended its sending side */
-    bool refused;                  /* counted in proxy.refusing */
-    bool counted;                  /* in proxy.census */
+    bool fresh : 1;                /* no request yet */
+    bool head_begun : 1;           /* bytes of the next head are here */
+    bool ended : 1;                /* the peer ended its sending side */
+    bool refused : 1;              /* counted in proxy.refusing */
+    bool counted : 1;              /* in proxy.census */
+    bool laden : 1;                /* counted in proxy.laden */
 };
 
 /* When a client became idle or began a request: monotonic seconds, to a sixteenth. */
@@ -103,8 +104,8 @@ bool client_begin(struct client *c, const struct rewrite_response *r);
 void client_body(struct client *c, const struct slice *data, size_t count);
 void client_end(struct client *c, struct slice trailers);
 
-/* Where body bytes may be passed as they are, in the place of client_body; NULL: nowhere. */
-struct conn *client_pass(struct client *c);
+/* Where body bytes may be passed unread, in the place of client_body. */
+struct body_way client_way(struct client *c);
 
 /* A checked 101; then its connection may be given to a tunnel. *early is what the client sent
  * behind its head; it lives until client_forget_early. False when the head cannot be written. */

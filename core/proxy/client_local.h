@@ -38,6 +38,9 @@ void client_end_idle(struct client *c);
 
 void client_on_readable(struct conn *conn);
 
+/* To be called when much more, or nothing more is held: keeps proxy.laden. */
+void client_weigh(struct client *c);
+
 /* Works on what is held. */
 void client_work_on_held(struct client *c);
 

@@ -111,10 +111,14 @@ static bool take_head(struct client *c, struct slice *input)
     return true;
 }
 
-static void end_body(struct client *c)
+static void judge(struct client *c, enum body_event event)
 {
-    c->step = CLIENT_WAIT;
-    exchange_body_end(c->exchange);
+    if (event == BODY_BAD) {
+        exchange_body_bad(c->exchange);
+    } else if (event == BODY_END) {
+        c->step = CLIENT_WAIT;
+        exchange_body_end(c->exchange);
+    }
 }
 
 /* Body bytes. False when more are needed, or the exchange cannot take them now. */
@@ -132,11 +136,7 @@ static bool take_body(struct client *c, struct slice *input)
         exchange_body(x, data, count);
     if (c->step != CLIENT_BODY)
         return true;
-    if (event == BODY_BAD) {
-        exchange_body_bad(x);
-    } else if (event == BODY_END) {
-        end_body(c);
-    }
+    judge(c, event);
     return true;
 }
 
@@ -178,6 +178,17 @@ void client_settle(struct client *c)
         conn_read_on(&c->conn);
 }
 
+void client_weigh(struct client *c)
+{
+    bool laden = c->in.size > c->in.max - BODY_BEHIND_MAX;
+
+    if (laden && !c->laden)
+        c->proxy->laden++;
+    else if (c->laden && !laden)
+        c->proxy->laden--;
+    c->laden = laden;
+}
+
 /* Works on what is held. */
 void client_work_on_held(struct client *c)
 {
@@ -192,6 +203,7 @@ void client_work_on_held(struct client *c)
         /* Gathered output may point into it. */
         net_flush(c->conn.net);
         buf_trim(&c->in);
+        client_weigh(c);
     }
     client_settle(c);
 }
@@ -218,19 +230,18 @@ static void discard(struct client *c, size_t n)
 static bool pass_body(struct client *c)
 {
     struct exchange *x = c->exchange;
-    struct conn *to = c->step == CLIENT_BODY ? exchange_pass(x) : NULL;
-    size_t most = to != NULL ? body_passable(&x->request_body, to->net) : 0;
-    struct conn_passed passed;
-    enum body_event event;
+    size_t most = c->step == CLIENT_BODY ? body_passable(&x->request_body, c->conn.net) : 0;
+    struct body_passed passed;
 
-    if (most == 0 || !conn_pass(&c->conn, to, most, &passed))
+    if (most == 0 ||
+        !body_pass(&x->request_body, &c->conn, exchange_way(x, most), most, &c->in, &passed))
         return false;
-    if (passed.io == IO_OK) {
-        event = body_passed(&x->request_body, passed.bytes);
+    if (passed.bytes > 0)
         exchange_body_passed(x, passed.bytes);
-        if (event == BODY_END)
-            end_body(c);
-    } else if (passed.io == IO_ERR) {
+    client_weigh(c);
+    if (passed.io == IO_OK && !passed.lost) {
+        judge(c, passed.event);
+    } else if (passed.io == IO_OK || passed.io == IO_ERR) {
         client_gone(c);
     } else if (passed.io == IO_EOF) {
         on_ended(c);

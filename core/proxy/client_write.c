@@ -5,7 +5,7 @@
  * is put here is sent by net_flush.
  */
 #include "proxy/body.h"
-#include "proxy/client.h"
+#include "proxy/client_local.h"
 
 #include <assert.h>
 
@@ -52,9 +52,9 @@ void client_end(struct client *c, struct slice trailers)
     body_write_end(&c->conn, c->writing, trailers);
 }
 
-struct conn *client_pass(struct client *c)
+struct body_way client_way(struct client *c)
 {
-    return c->writing == FRAMING_LENGTH ? &c->conn : NULL;
+    return (struct body_way){&c->conn, c->writing};
 }
 
 bool client_switch(struct client *c, const struct head *head, struct slice via,
@@ -79,6 +79,7 @@ void client_forget_early(struct client *c)
     /* Gathered output may point into it. */
     net_flush(c->conn.net);
     buf_free(&c->in);
+    client_weigh(c);
 }
 
 void client_cut(struct client *c)

@@ -110,17 +110,16 @@ struct exchange {
 struct exchange *exchange_new(struct client *c);
 void exchange_begin(struct exchange *x, struct slice head);
 
-/* Bytes that are no request, or not yet: answered with the fault's status, then closed. Of HEAD they
- * only need to have the name: it gets no body. */
+/* Bytes that are no request, or not yet: answered with the fault's status, then closed. Of HEAD
+ * they only need to have the name: it gets no body. */
 void exchange_begin_fault(struct exchange *x, struct slice bytes, struct fault fault);
 
 bool exchange_takes_body(struct exchange *x);
 void exchange_body(struct exchange *x, const struct slice *data, size_t count);
 void exchange_body_end(struct exchange *x);
 
-/* In the place of exchange_body: where the bytes may be passed unread; NULL: nowhere, read them.
- * And so many were. */
-struct conn *exchange_pass(struct exchange *x);
+/* In the place of exchange_body: where up to so many may be passed unread, and how many were. */
+struct body_way exchange_way(struct exchange *x, size_t most);
 void exchange_body_passed(struct exchange *x, size_t bytes);
 void exchange_body_bad(struct exchange *x);
 
@@ -140,7 +139,7 @@ void exchange_interim(struct exchange *x, size_t bytes);
 void exchange_switching(struct exchange *x, size_t bytes);
 void exchange_final(struct exchange *x);
 void exchange_response_body(struct exchange *x, const struct slice *data, size_t count);
-void exchange_response_passed(struct exchange *x, size_t bytes); /* unread: client_pass */
+void exchange_response_passed(struct exchange *x, size_t bytes); /* unread: client_way */
 void exchange_response_end(struct exchange *x);
 
 /* The response broke off: before a final head a trouble, after it a cut. */

@@ -21,6 +21,7 @@ struct proxy {
     struct census census;
     size_t most_clients; /* at a time: what descriptors allow */
     size_t refusing;     /* clients that are being told that their address has too many */
+    size_t laden;        /* clients that hold much more than one read, from behind chunks */
     double refusal_logged;
     double full_logged;
     bool full;             /* listeners rest until a client closes */

@@ -194,9 +194,9 @@ void origin_end(struct origin *o, struct slice trailers)
         body_write_end(&o->uplink->conn, o->writing, trailers);
 }
 
-struct conn *origin_pass(struct origin *o)
+struct body_way origin_way(struct origin *o)
 {
-    return o->uplink != NULL && o->writing == FRAMING_LENGTH ? &o->uplink->conn : NULL;
+    return (struct body_way){o->uplink != NULL ? &o->uplink->conn : NULL, o->writing};
 }
 
 void origin_accept(struct origin *o)

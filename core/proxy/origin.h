@@ -63,8 +63,8 @@ bool origin_head(struct origin *o, const struct rewrite_request *r);
 void origin_body(struct origin *o, const struct slice *data, size_t count);
 void origin_end(struct origin *o, struct slice trailers);
 
-/* Where body bytes may be passed as they are, in the place of origin_body; NULL: nowhere. */
-struct conn *origin_pass(struct origin *o);
+/* Where body bytes may be passed unread, in the place of origin_body. */
+struct body_way origin_way(struct origin *o);
 
 /* The exchange takes the body of the final response now. */
 void origin_accept(struct origin *o);

@@ -90,6 +90,14 @@ static void finish_body(struct origin *o)
     exchange_response_end(o->exchange);
 }
 
+static void judge(struct origin *o, enum body_event event)
+{
+    if (event == BODY_BAD)
+        broken(o, TROUBLE_BAD_RESPONSE, o->body.why);
+    else if (event == BODY_END)
+        finish_body(o);
+}
+
 static bool take_body(struct origin *o, struct slice *input)
 {
     struct slice data[BODY_PIECES];
@@ -100,15 +108,8 @@ static bool take_body(struct origin *o, struct slice *input)
         exchange_response_body(o->exchange, data, count);
     if (o->step != ORIGIN_BODY)
         return false;
-    if (event == BODY_BAD) {
-        broken(o, TROUBLE_BAD_RESPONSE, o->body.why);
-        return false;
-    }
-    if (event == BODY_END) {
-        finish_body(o);
-        return false;
-    }
-    return input->len > 0;
+    judge(o, event);
+    return event == BODY_MORE && input->len > 0;
 }
 
 void origin_work(struct origin *o, struct slice *input)
@@ -162,18 +163,18 @@ static void on_ended(struct origin *o, bool reset)
 static bool pass_body(struct origin *o)
 {
     struct exchange *x = o->exchange;
-    struct conn *to = o->step == ORIGIN_BODY ? client_pass(x->client) : NULL;
-    size_t most = to != NULL ? body_passable(&o->body, to->net) : 0;
-    struct conn_passed passed;
-    enum body_event event;
+    struct conn *conn = &o->uplink->conn;
+    size_t most = o->step == ORIGIN_BODY ? body_passable(&o->body, conn->net) : 0;
+    struct body_passed passed;
 
-    if (most == 0 || !conn_pass(&o->uplink->conn, to, most, &passed))
+    if (most == 0 || !body_pass(&o->body, conn, client_way(x->client), most, &o->in, &passed))
         return false;
-    if (passed.io == IO_OK) {
-        event = body_passed(&o->body, passed.bytes);
+    if (passed.bytes > 0)
         exchange_response_passed(x, passed.bytes);
-        if (event == BODY_END)
-            finish_body(o);
+    if (passed.lost)
+        o->response.keep_alive = false;
+    if (passed.io == IO_OK) {
+        judge(o, passed.event);
     } else if (passed.io != IO_AGAIN) {
         on_ended(o, passed.io == IO_ERR);
     }

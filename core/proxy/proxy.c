@@ -143,7 +143,7 @@ void proxy_bound(struct proxy *p, size_t clients, size_t pipes)
 {
     p->most_clients = clients;
     p->net.pipes_max = pipes;
-    pipe_keep_spare(&p->net);
+    pipe_keep_spares(&p->net);
 }
 
 bool proxy_listen(struct proxy *p, int fd)

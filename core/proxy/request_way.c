@@ -13,6 +13,8 @@
 #define GO_ON   true
 #define WAIT_ON false
 
+#define LADEN_MAX 16 /* clients of a worker, of a megabyte each */
+
 /* A hook failed: true if the exchange goes on with the default all the same. */
 static bool survives_failure(struct exchange *x)
 {
@@ -267,8 +269,7 @@ static void note_progress(struct exchange *x)
 
 void exchange_body(struct exchange *x, const struct slice *data, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        x->result.bytes_in += data[i].len;
+    x->result.bytes_in += slice_total(data, count);
     if (x->request_step == REQUEST_STEP_DISCARD)
         return;
     note_progress(x);
@@ -281,11 +282,17 @@ void exchange_body(struct exchange *x, const struct slice *data, size_t count)
     origin_body(&x->origin, data, count);
 }
 
-struct conn *exchange_pass(struct exchange *x)
+struct body_way exchange_way(struct exchange *x, size_t most)
 {
-    bool within = x->result.bytes_in + x->request_body.left <= x->view.max_body;
+    bool within = x->result.bytes_in + most <= x->view.max_body;
 
-    return x->request_step == REQUEST_STEP_BODY && within ? origin_pass(&x->origin) : NULL;
+    /* What comes behind chunks, the next request, is drawn with them, and held: by few at a time.
+     */
+    bool bounded = x->origin.writing != FRAMING_CHUNKED || x->proxy->laden < LADEN_MAX;
+
+    if (x->request_step != REQUEST_STEP_BODY || !within || !bounded)
+        return (struct body_way){NULL, FRAMING_NONE};
+    return origin_way(&x->origin);
 }
 
 void exchange_body_passed(struct exchange *x, size_t bytes)

@@ -229,8 +229,7 @@ bool exchange_response_step(struct exchange *x)
 
 void exchange_response_body(struct exchange *x, const struct slice *data, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        x->result.bytes_out += data[i].len;
+    x->result.bytes_out += slice_total(data, count);
     x->stall_since = x->proxy->net.now;
     client_body(x->client, data, count);
 }

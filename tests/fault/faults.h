@@ -20,6 +20,8 @@
     X(RECV, "recv", ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM, EAGAIN)                           \
     X(WRITEV, "writev", EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT, EAGAIN)                     \
     X(PIPE, "pipe", EMFILE, ENFILE)                                                                \
+    X(READ, "read", ENOMEM)                                                                        \
+    X(WRITE, "write", EAGAIN, ENOMEM)                                                              \
     X(SPLICE, "splice", EPIPE, ECONNRESET, EINVAL, ENOMEM, ETIMEDOUT, EAGAIN)
 
 #define FAULT_CALL_ENUM(name, text, ...) CALL_##name,

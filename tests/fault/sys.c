@@ -315,6 +315,26 @@ bool sys_pipe(int fd[2])
     return true;
 }
 
+/* A pipe that holds bytes gives as many as it is asked for. */
+ssize_t sys_read(int fd, void *bytes, size_t n)
+{
+    return fails(CALL_READ) ? -1 : read(fd, bytes, n);
+}
+
+ssize_t sys_write(int fd, const void *bytes, size_t n)
+{
+    size_t part;
+
+    if (fails(CALL_WRITE))
+        return -1;
+    part = portion(n);
+    if (part == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return write(fd, bytes, part);
+}
+
 ssize_t sys_splice(int from, int to, size_t n)
 {
     size_t part;

@@ -4,7 +4,7 @@
  * Must hold:
  *
  * - the decoder comes to the same verdict, data, trailers and end in whatever pieces the bytes
- * come;
+ * come, and whether data is read or taken unread;
  * - a body is whole exactly where a second reader, which works with whole lines, says so;
  * - what was decoded, encoded anew and decoded again, is the same.
  */
@@ -76,6 +76,27 @@ static void decode(struct slice body, size_t first, size_t step, struct decoded 
         assert(c.why != NULL);
 }
 
+/* What is known to be data is taken unread, all else is read byte by byte. */
+static void decode_unread(struct slice body, struct decoded *d)
+{
+    struct chunk c;
+    decoded_init(d);
+    chunk_init(&c);
+    d->verdict = CHUNK_MORE;
+    while (d->verdict == CHUNK_MORE && d->used < body.len) {
+        struct slice rest = slice_skip(body, d->used);
+        uint64_t ahead = chunk_ahead(&c);
+        size_t n = ahead < rest.len ? (size_t)ahead : rest.len;
+        if (n == 0) {
+            feed(&c, slice_of(rest.at, 1), d);
+            continue;
+        }
+        put(&d->data, slice_of(rest.at, n));
+        chunk_skip(&c, n);
+        d->used += n;
+    }
+}
+
 static void check_same(const struct decoded *a, const struct decoded *b)
 {
     assert(a->verdict == b->verdict);
@@ -90,6 +111,14 @@ static void check_split(struct slice body, size_t first, size_t step, const stru
 {
     struct decoded d;
     decode(body, first, step, &d);
+    check_same(&d, whole);
+    decoded_free(&d);
+}
+
+static void check_unread(struct slice body, const struct decoded *whole)
+{
+    struct decoded d;
+    decode_unread(body, &d);
     check_same(&d, whole);
     decoded_free(&d);
 }
@@ -207,6 +236,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     check_split(body, 0, 7, &whole);
     for (size_t first = 1; size <= EVERY_SPLIT && first < size; first++)
         check_split(body, first, size, &whole);
+    check_unread(body, &whole);
     check_second_reader(body, &whole);
     if (whole.verdict == CHUNK_END) {
         check_round_trip(&whole, 0);

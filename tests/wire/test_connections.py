@@ -1,5 +1,6 @@
 """Connections (rules I): kept, pooled, retried, left by a client, and short of descriptors."""
 
+import threading
 import time
 
 import pytest
@@ -118,6 +119,29 @@ def test_i1_a_request_in_the_same_segment_as_the_end_of_a_body(client, origin):
     assert wire.request().target == "/next"
     wire.send(OK)
     assert client.response().body == b"ok"
+
+
+LARGE = b"%x\r\n%s\r\n" % (1 << 16, bytes(range(256)) * 256)
+
+
+def test_i1_more_than_a_megabyte_of_requests_behind_large_chunks(client, origin):
+    """Data of large chunks is passed on unread, and what comes behind them drawn with it."""
+    count, ballast = 300, "X-Ballast: " + "b" * 6000
+    requests = b"".join(get(ballast, target=f"/{n}") for n in range(count))
+    assert len(requests) > 1 << 20
+    sending = threading.Thread(target=client.send, args=(
+        post(CHUNKED, target="/up"), LARGE * 20 + b"0\r\nX-T: 1\r\n\r\n" + requests))
+    sending.start()
+    wire = origin.accept()
+    request = wire.request()
+    assert request.target == "/up" and request.body == bytes(range(256)) * 256 * 20
+    wire.send(OK)
+    for n in range(count):
+        assert wire.request().target == f"/{n}"
+        wire.send(answer_with(body=str(n)))
+    sending.join()
+    assert client.response().body == b"ok"
+    assert [client.response().body for _ in range(count)] == [b"%d" % n for n in range(count)]
 
 
 def two_pooled(proxy, origin):

@@ -286,6 +286,49 @@ static void data_is_not_copied(void **state)
     assert_int_equal(out.len, 5);
 }
 
+static void data_may_be_taken_unread(void **state)
+{
+    (void)state;
+    struct chunk c;
+    struct slice out;
+    struct slice head = SLICE("b\r\nhe"), tail = SLICE("ld\r\n0\r\n\r\nGET");
+
+    chunk_init(&c);
+    assert_true(chunk_ahead(&c) == 0);
+    assert_int_equal(chunk_decode(&c, &head, &out), CHUNK_DATA);
+    assert_true(chunk_ahead(&c) == 9);
+    chunk_skip(&c, 7);
+    assert_true(chunk_ahead(&c) == 2);
+    assert_int_equal(chunk_decode(&c, &tail, &out), CHUNK_DATA);
+    assert_text(out, "ld");
+    assert_true(chunk_ahead(&c) == 0);
+    assert_true(c.data == 11);
+    assert_int_equal(chunk_decode(&c, &tail, &out), CHUNK_END);
+    assert_text(tail, "GET");
+}
+
+static void a_chunk_taken_unread_to_its_end_is_followed_by_framing(void **state)
+{
+    (void)state;
+    struct chunk c;
+    struct slice out;
+    struct slice head = SLICE("5\r\n"), tail = SLICE("\r\n1\r\nx");
+
+    chunk_init(&c);
+    assert_int_equal(chunk_decode(&c, &head, &out), CHUNK_MORE);
+    chunk_skip(&c, 5);
+    assert_true(chunk_ahead(&c) == 0);
+    assert_int_equal(chunk_decode(&c, &tail, &out), CHUNK_DATA);
+    assert_text(out, "x");
+}
+
+static void between_two_chunks_are_two_line_ends_and_the_size(void **state)
+{
+    (void)state;
+    assert_int_equal(chunk_gap(1), strlen("\r\n1\r\n"));
+    assert_int_equal(chunk_gap(0x8000), strlen("\r\n8000\r\n"));
+}
+
 static void lines_are_written_in_the_shortest_hex(void **state)
 {
     (void)state;
@@ -319,6 +362,11 @@ int main(void)
     fact_add("a trailer section has its limit", a_trailer_section_has_its_limit, NULL);
     fact_add("the largest sizes are sizes", the_largest_sizes_are_sizes, NULL);
     fact_add("data is not copied", data_is_not_copied, NULL);
+    fact_add("data may be taken unread", data_may_be_taken_unread, NULL);
+    fact_add("a chunk taken unread to its end is followed by framing",
+             a_chunk_taken_unread_to_its_end_is_followed_by_framing, NULL);
+    fact_add("between two chunks are two line ends and the size",
+             between_two_chunks_are_two_line_ends_and_the_size, NULL);
     fact_add("lines are written in the shortest hex", lines_are_written_in_the_shortest_hex, NULL);
     return fact_run("chunk");
 }
