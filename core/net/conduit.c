@@ -1,6 +1,7 @@
 /*
  * conduit: owns two pipes while it is open; the second becomes the receiver's output. Promises that
- * what cannot go through a pipe is copied, so that the order stays. Used by proxy/body.
+ * what cannot go through a pipe is copied, so that the order stays. Used by
+ * proxy/body_pass.
  */
 #include "net/conduit.h"
 
@@ -13,8 +14,6 @@ bool conduit_open(struct conduit *d, struct conn *from, struct conn *to, size_t 
 {
     struct net *net = from->net;
 
-    /* The read buffer is used meanwhile. */
-    net_flush(net);
     *d = (struct conduit){.to = to, .out = pipe_take(net)};
     if (d->out == NULL)
         return false;

@@ -206,6 +206,11 @@ bool conn_is_silent(struct conn *c)
     return c->emptied || c->transport->read(c, &byte, 1, &got) == IO_AGAIN;
 }
 
+void conn_note_found(struct conn *c, size_t bytes)
+{
+    c->plenty = bytes >= c->net->pass_least / 8;
+}
+
 enum io conn_read(struct conn *c, struct slice *bytes)
 {
     size_t most = net_read_size(c->net);
@@ -215,6 +220,7 @@ enum io conn_read(struct conn *c, struct slice *bytes)
     net_flush(c->net);
     io = c->transport->read(c, c->net->read_buffer, most, &got);
     c->emptied = got < most;
+    conn_note_found(c, got);
     *bytes = slice_of(c->net->read_buffer, got);
     return conn_judge_end(c, io);
 }

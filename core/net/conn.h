@@ -34,6 +34,7 @@ struct conn {
     bool told : 1;         /* of that */
     bool reset : 1;        /* a write was told so: the end that a read finds then is none */
     bool emptied : 1;      /* the last read was given less than it had room for: all there was */
+    bool plenty : 1;       /* what it, or conn_pass, found last was much: more is likely to come */
     int fd;                /* -1: closed */
     uint32_t
         acked; /* the low bits of what the peer had, when output began to wait or was looked at */

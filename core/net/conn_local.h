@@ -10,6 +10,9 @@
 /* Asks the kernel for the events that follow from the state of `c`: after every change of it. */
 void conn_update_interest(struct conn *c);
 
+/* So many bytes were found at once. */
+void conn_note_found(struct conn *c, size_t bytes);
+
 /* What a read found, seen with what a write was told: an end behind a reset is IO_ERR. */
 enum io conn_judge_end(const struct conn *c, enum io io);
 
@@ -22,7 +25,7 @@ bool conn_send_piped(struct conn *c);
 
 /* Draws up to `most` bytes into a pipe, if nothing waits on `to`. False: not possible here and now.
  * *io is IO_OK, then *drawn is the caller's; or what a read would have said. */
-bool conn_draw(struct conn *from, const struct conn *to, size_t most, struct net_pipe **drawn,
+bool conn_draw(struct conn *from, struct conn *to, size_t most, struct net_pipe **drawn,
                enum io *io);
 
 /* Takes over a pipe and sends what is in it. Nothing may be gathered or waiting. */

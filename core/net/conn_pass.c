@@ -38,13 +38,13 @@ static enum io how_it_ended(ssize_t got)
     return errno == EAGAIN ? IO_AGAIN : IO_ERR;
 }
 
-bool conn_draw(struct conn *from, const struct conn *to, size_t most, struct net_pipe **drawn,
+bool conn_draw(struct conn *from, struct conn *to, size_t most, struct net_pipe **drawn,
                enum io *io)
 {
     struct net_pipe *p;
     ssize_t got;
 
-    if (conn_has_waiting(to) || to->fd < 0 || to->write_failed)
+    if (conn_is_blocked(to) || to->fd < 0 || to->write_failed)
         return false;
     p = pipe_take(from->net);
     if (p == NULL)
@@ -53,6 +53,7 @@ bool conn_draw(struct conn *from, const struct conn *to, size_t most, struct net
     got = sys_splice(from->fd, p->fd[1], most);
     if (got > 0) {
         p->held = (size_t)got;
+        conn_note_found(from, p->held);
         *drawn = p;
         *io = IO_OK;
         return true;
@@ -78,7 +79,7 @@ bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_pass
 {
     struct net_pipe *p;
 
-    if (conn_is_blocked(to) || !conn_draw(from, to, most, &p, &passed->io))
+    if (!conn_draw(from, to, most, &p, &passed->io))
         return false;
     passed->bytes = 0;
     if (passed->io == IO_OK) {

@@ -26,12 +26,6 @@ void relay_early(struct relay *r, struct slice bytes)
     conn_put_copy(r->to, bytes);
 }
 
-/* Found at once, these let expect many more. */
-static bool is_bulk(const struct relay *r, size_t bytes)
-{
-    return bytes >= r->from->net->pass_least / 8;
-}
-
 /* Takes what is there, one way or the other. */
 static enum io move(struct relay *r)
 {
@@ -39,14 +33,12 @@ static enum io move(struct relay *r)
     struct slice bytes;
     enum io io;
 
-    if (r->bulk && conn_pass(r->from, r->to, BULK_MOST, &passed)) {
-        r->bulk = passed.io != IO_OK || is_bulk(r, passed.bytes);
+    if (r->from->plenty && conn_pass(r->from, r->to, BULK_MOST, &passed)) {
         r->bytes += passed.bytes;
         return passed.io;
     }
     io = conn_read(r->from, &bytes);
     if (io == IO_OK) {
-        r->bulk = is_bulk(r, bytes.len);
         r->bytes += bytes.len;
         conn_put(r->to, bytes);
     }

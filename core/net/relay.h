@@ -18,7 +18,6 @@ struct relay {
     struct conn *from;
     struct conn *to;
     uint64_t bytes;
-    bool bulk;      /* the latest read found so much that it is worth passing on unread */
     bool ended;     /* the sender ended its side */
     bool handed_on; /* and the receiver was told */
 };

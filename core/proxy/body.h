@@ -49,7 +49,7 @@ struct body_passed {
 
 /* How many bytes that come next may be passed on with most of them unread, and are worth it; else
  * 0. No more data is in them. */
-size_t body_passable(const struct body_reader *r, const struct net *net);
+size_t body_passable(const struct body_reader *r, const struct conn *from);
 
 /* Passes on up to `most` of them. What had come behind the end of the body is appended to `in`.
  * False: not possible here and now, read them instead. */

@@ -9,21 +9,28 @@
 
 /* More at a time would keep other connections waiting. */
 #define PASS_MOST (1u << 20)
-/* Less data is cheaper copied together with what frames it. */
-#define PIECE_LEAST 2048
 
 /* A chunk as large as this lets expect another. */
-static bool is_bulk(const struct body_reader *r, const struct net *net)
+static bool is_large(const struct body_reader *r, const struct net *net)
 {
     return r->chunk.size >= net->pass_least / 8;
 }
 
-size_t body_passable(const struct body_reader *r, const struct net *net)
+/* Less data is cheaper copied together with what frames it. */
+static size_t piece_least(const struct net *net)
 {
+    return net->pass_least / 64;
+}
+
+size_t body_passable(const struct body_reader *r, const struct conn *from)
+{
+    const struct net *net = from->net;
+
     if (r->kind == FRAMING_LENGTH && r->left >= net->pass_least)
         return r->left < PASS_MOST ? (size_t)r->left : PASS_MOST;
     /* Of chunks, some may have to be copied and held after all. */
-    if (r->kind == FRAMING_CHUNKED && is_bulk(r, net) && net_read_size(net) == NET_READ_SIZE)
+    if (r->kind == FRAMING_CHUNKED && is_large(r, net) && from->plenty &&
+        net_read_size(net) == NET_READ_SIZE)
         return BODY_BEHIND_MAX;
     return 0;
 }
@@ -75,6 +82,7 @@ static void put_data(struct passing *p, const struct slice *data, size_t count)
 static enum body_event pump(struct body_reader *r, struct passing *p, struct slice *behind)
 {
     struct conduit *d = &p->conduit;
+    const struct net *net = d->to->net;
     enum body_event event = BODY_MORE;
     struct slice data[BODY_PIECES];
     size_t count;
@@ -83,16 +91,16 @@ static enum body_event pump(struct body_reader *r, struct passing *p, struct sli
         uint64_t ahead = chunk_ahead(&r->chunk);
         size_t n = ahead < conduit_left(d) ? (size_t)ahead : conduit_left(d);
 
-        if (n >= PIECE_LEAST) {
+        if (n >= piece_least(net)) {
             put_line(p, n);
             conduit_pass(d, n);
             chunk_skip(&r->chunk, n);
             continue;
         }
         /* Small chunks have come. */
-        if (!is_bulk(r, d->to->net))
+        if (!is_large(r, net))
             conduit_send(d);
-        *behind = conduit_read(d, is_bulk(r, d->to->net) ? n + chunk_gap(r->chunk.size) : SIZE_MAX);
+        *behind = conduit_read(d, is_large(r, net) ? n + chunk_gap(r->chunk.size) : SIZE_MAX);
         while (event == BODY_MORE && behind->len > 0) {
             event = body_read(r, behind, data, &count);
             put_data(p, data, count);

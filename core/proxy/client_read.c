@@ -230,7 +230,7 @@ static void discard(struct client *c, size_t n)
 static bool pass_body(struct client *c)
 {
     struct exchange *x = c->exchange;
-    size_t most = c->step == CLIENT_BODY ? body_passable(&x->request_body, c->conn.net) : 0;
+    size_t most = c->step == CLIENT_BODY ? body_passable(&x->request_body, &c->conn) : 0;
     struct body_passed passed;
 
     if (most == 0 ||

@@ -164,7 +164,7 @@ static bool pass_body(struct origin *o)
 {
     struct exchange *x = o->exchange;
     struct conn *conn = &o->uplink->conn;
-    size_t most = o->step == ORIGIN_BODY ? body_passable(&o->body, conn->net) : 0;
+    size_t most = o->step == ORIGIN_BODY ? body_passable(&o->body, conn) : 0;
     struct body_passed passed;
 
     if (most == 0 || !body_pass(&o->body, conn, client_way(x->client), most, &o->in, &passed))

@@ -22,9 +22,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Bodies of so many bytes are passed on unread: those of these scenes are smaller than real ones.
- */
-#define LARGE_HERE 4096
+/* Bodies of so many bytes are passed on unread, chunks of an eighth of it: those of these scenes
+ * are smaller than real ones. */
+#define LARGE_HERE 512
 #define TURNS_MAX  50000
 /* That the loop is about to sleep, and has woken: net.c watches for both. */
 #define EVENTS_OF_A_TURN 2

@@ -315,6 +315,13 @@ bool sys_pipe(int fd[2])
     return true;
 }
 
+/* Pipes are full sooner than what is to go into them, so that all of it is not moved at once. */
+static size_t pipe_portion(size_t n)
+{
+    size_t part = portion(n);
+    return plan.io == FAULT_IO_WHOLE ? part : (part + 1) / 2;
+}
+
 /* A pipe that holds bytes gives as many as it is asked for. */
 ssize_t sys_read(int fd, void *bytes, size_t n)
 {
@@ -327,7 +334,7 @@ ssize_t sys_write(int fd, const void *bytes, size_t n)
 
     if (fails(CALL_WRITE))
         return -1;
-    part = portion(n);
+    part = pipe_portion(n);
     if (part == 0) {
         errno = EAGAIN;
         return -1;
@@ -342,7 +349,7 @@ ssize_t sys_splice(int from, int to, size_t n)
     /* First: where it always fails, the read that comes instead must not have every other turn. */
     if (fails(CALL_SPLICE))
         return -1;
-    part = portion(n);
+    part = pipe_portion(n);
     if (part == 0) {
         errno = EAGAIN;
         return -1;

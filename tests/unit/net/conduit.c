@@ -111,6 +111,19 @@ static void what_is_read_is_replaced_and_what_is_passed_stays(void **state)
     assert_received("[eight]passed on[none]", 22);
 }
 
+static void what_was_put_before_goes_first(void **state)
+{
+    struct conduit d;
+    (void)state;
+
+    send_all("behind", 6);
+    conn_put_copy(&to, SLICE("before "));
+    open_conduit(&d, 100);
+    conduit_pass(&d, 6);
+    assert_true(conduit_close(&d));
+    assert_received("before behind", 13);
+}
+
 static void what_is_not_taken_is_dropped(void **state)
 {
     struct conduit d;
@@ -211,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_read_is_replaced_and_what_is_passed_stays),
+        TEST(what_was_put_before_goes_first),
         TEST(what_is_not_taken_is_dropped),
         TEST(more_pieces_than_a_pipe_has_room_for_keep_their_order),
         TEST(what_follows_a_send_is_copied_behind_it),
