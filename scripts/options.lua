@@ -34,11 +34,14 @@ return function(script, given, rules)
   if type(given) ~= "table" then error(script .. ": expected a table of options", 3) end
   for name in pairs(rules) do names[#names + 1] = name end
   table.sort(names)
+  local unknown = {}
   for name in pairs(given) do
-    if not rules[name] then
-      error(("%s: unknown option %s; there are: %s"):format(
-        script, tostring(name), table.concat(names, ", ")), 3)
-    end
+    if not rules[name] then unknown[#unknown + 1] = tostring(name) end
+  end
+  table.sort(unknown)
+  if unknown[1] then
+    error(("%s: unknown option %s; there are: %s"):format(
+      script, unknown[1], table.concat(names, ", ")), 3)
   end
   for _, name in ipairs(names) do
     local rule, value = rules[name], given[name]

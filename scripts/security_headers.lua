@@ -30,13 +30,18 @@ local defaults = {
 
 -- The names in order, so that a response is the same bytes every time.
 local function merge(headers)
-  local values, names = {}, {}
+  local values, names, spellings = {}, {}, {}
   for name, value in pairs(defaults) do values[name] = value end
   for name, value in pairs(headers) do
     if type(name) ~= "string" or (type(value) ~= "string" and value ~= false) then
       error("security_headers: headers must map names to texts, or to false", 3)
     end
-    values[name:lower()] = value or nil
+    local lower = name:lower()
+    if spellings[lower] then
+      error(("security_headers: headers has %s twice, in two spellings"):format(lower), 3)
+    end
+    spellings[lower] = true
+    values[lower] = value or nil
   end
   for name in pairs(values) do names[#names + 1] = name end
   table.sort(names)

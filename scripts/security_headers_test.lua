@@ -30,5 +30,8 @@ test("wrong options are errors", function()
   expect_error(function() security_headers { headers = { a = 5 } } end, "must map names to texts")
   expect_error(function() security_headers { headers = { "a: b" } } end, "must map names to texts")
   expect_error(function() security_headers { header = {} } end, "unknown option header")
+  expect_error(function() security_headers { headers = { ["X-A"] = "1", ["x-a"] = "2" } } end,
+    "headers has x%-a twice, in two spellings")
+  expect_error(function() security_headers { z = 1, a = 2, y = 3, b = 4 } end, "unknown option a;")
   expect_error(function() security_headers { remove = 5 } end, "remove must be a text or a list")
 end)

@@ -80,8 +80,6 @@ void conduit_pass(struct conduit *d, size_t n)
 
 bool conduit_close(struct conduit *d)
 {
-    /* What was put last may be in the read buffer. */
-    net_flush(d->to->net);
     conduit_send(d);
     pipe_give(d->to->net, d->in);
     if (d->lost)

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -40,6 +41,24 @@ def text_line(proxy, pattern=r"\S"):
     assert found, line
     fields = dict(re.findall(r' (\w+)=("(?:[^"\\]|\\.)*"|[^ "]+)', found["rest"]))
     return {**found.groupdict(), **fields, "line": line}
+
+
+def test_bytes_of_large_chunks_are_those_of_their_data(proxy, client, origin):
+    """Whether they were read or passed on unread."""
+    data = bytes(1 << 20)
+    chunk = b"%x\r\n%s\r\n" % (len(data), data)
+    sending = threading.Thread(target=client.send, args=(post(CHUNKED), chunk * 3, "0\r\n\r\n"))
+    sending.start()
+    wire = origin.accept()
+    wire.request()
+    sending.join()
+    answering = threading.Thread(target=wire.send, args=(
+        f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n\r\n", chunk * 2, "0\r\n\r\n"))
+    answering.start()
+    client.response()
+    answering.join()
+    line = proxy.exchange()
+    assert (line["bytes_in"], line["bytes_out"]) == (3 << 20, 2 << 20)
 
 
 def test_json_tells_of_an_ordinary_exchange(proxy, client, origin):

@@ -3,6 +3,7 @@
  * core needs no Lua.
  */
 #include "base/arena.h"
+#include "proxy/local.h"
 #include "proxy/proxy.h"
 
 #include <arpa/inet.h>
@@ -563,6 +564,85 @@ static void freeing_a_worker_ends_a_tunnel_as_if_the_client_had_left(void **stat
     assert_int_equal(s->stats.tunnels, 0);
 }
 
+#define CHUNK_OF_64K 65536
+#define BEHIND       262144
+#define CLIENTS      20
+#define LADEN        16 /* of them may hold so much */
+
+static int connect_roomy_client(struct stage *s)
+{
+    int room = 1 << 20;
+    int fd;
+
+    assert_int_equal(setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    fd = connect_client();
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+    return fd;
+}
+
+static void send_large_chunk(int fd)
+{
+    static char data[CHUNK_OF_64K];
+
+    send_text(fd, "10000\r\n");
+    assert_int_equal(send(fd, data, sizeof data, MSG_NOSIGNAL), sizeof data);
+    send_text(fd, "\r\n");
+}
+
+/* The origin takes what comes, the worker has its turns. */
+static void take_upload(struct stage *s, int origin)
+{
+    static char text[CHUNK_OF_64K];
+
+    for (int i = 0; i < 8; i++) {
+        turn(s);
+        while (recv(origin, text, sizeof text, MSG_DONTWAIT) > 0)
+            ;
+    }
+}
+
+/* Data of large chunks is passed on unread, and what comes behind the last is drawn with it. */
+static void few_clients_hold_much_from_behind_large_chunks(void **state)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\nX-Ballast: ";
+    static char behind[BEHIND];
+    struct stage *s = *state;
+    int clients[CLIENTS], origins[CLIENTS];
+
+    memset(behind, 'b', sizeof behind);
+    for (size_t at = 0; at < sizeof behind; at += 4096) {
+        memcpy(behind + at, get, strlen(get));
+        memcpy(behind + at + 4096 - 4, "\r\n\r\n", 4);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_roomy_client(s);
+        send_text(clients[i], "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        send_large_chunk(clients[i]);
+        accept_origin(s);
+        origins[i] = s->origin;
+        s->origin = -1;
+        take_upload(s, origins[i]);
+        send_large_chunk(clients[i]);
+        send_text(clients[i], "0\r\n\r\n");
+        assert_int_equal(send(clients[i], behind, sizeof behind, MSG_DONTWAIT), sizeof behind);
+        take_upload(s, origins[i]);
+    }
+    /* Fewer, if the kernel was slow to hand on what was sent. */
+    assert_in_range(s->proxy->laden, 1, LADEN);
+    s->policy.kind = VERDICT_ANSWER;
+    s->policy.status = 204;
+    for (int i = 0; i < CLIENTS; i++) {
+        send_text(origins[i], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        take_upload(s, origins[i]);
+        close(origins[i]);
+    }
+    TURN_UNTIL(s, s->proxy->laden == 0 && s->stats.active == 0);
+    assert_int_equal(s->stats.answered_here, CLIENTS * BEHIND / 4096);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    TURN_UNTIL(s, s->stats.open == 1);
+}
+
 int main(void)
 {
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, stage_setup, stage_teardown)
@@ -579,6 +659,7 @@ int main(void)
         SCENE(a_tunnel_keeps_its_exchange_for_a_log_hook),
         SCENE(a_tunnel_holds_its_generation),
         SCENE(freeing_a_worker_ends_a_tunnel_as_if_the_client_had_left),
+        SCENE(few_clients_hold_much_from_behind_large_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
