@@ -24,7 +24,7 @@ bool conn_send_waiting(struct conn *c);
 bool conn_send_piped(struct conn *c);
 
 /* Draws up to `most` bytes into a pipe, if nothing waits on `to`. False: not possible here and now.
- * *io is IO_OK, then *drawn is the caller's; or what a read would have said. */
+ * *io is IO_OK, then *drawn is the caller's; or what a read would have said, then it is NULL. */
 bool conn_draw(struct conn *from, struct conn *to, size_t most, struct net_pipe **drawn,
                enum io *io);
 

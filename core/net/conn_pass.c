@@ -44,6 +44,7 @@ bool conn_draw(struct conn *from, struct conn *to, size_t most, struct net_pipe 
     struct net_pipe *p;
     ssize_t got;
 
+    *drawn = NULL;
     if (conn_is_blocked(to) || to->fd < 0 || to->write_failed)
         return false;
     p = pipe_take(from->net);
@@ -81,10 +82,8 @@ bool conn_pass(struct conn *from, struct conn *to, size_t most, struct conn_pass
 
     if (!conn_draw(from, to, most, &p, &passed->io))
         return false;
-    passed->bytes = 0;
-    if (passed->io == IO_OK) {
-        passed->bytes = p->held;
+    passed->bytes = p != NULL ? p->held : 0;
+    if (p != NULL)
         conn_put_pipe(to, p);
-    }
     return true;
 }
