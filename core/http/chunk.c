@@ -3,7 +3,7 @@
  * decoder's state. Promises the same verdict however the bytes are split, and that no byte is
  * looked at twice.
  *
- * Next on a body's way: net/relay, which hands the data on and frames it anew.
+ * Next on a body's way: proxy/body, which hands the data on and frames it anew.
  */
 #include "http/chunk.h"
 

@@ -286,8 +286,7 @@ struct body_way exchange_way(struct exchange *x, size_t most)
 {
     bool within = x->result.bytes_in + most <= x->view.max_body;
 
-    /* What comes behind chunks, the next request, is drawn with them, and held: by few at a time.
-     */
+    /* What comes behind chunks is drawn with them, and held: by few at a time. */
     bool bounded = x->origin.writing != FRAMING_CHUNKED || x->proxy->laden < LADEN_MAX;
 
     if (x->request_step != REQUEST_STEP_BODY || !within || !bounded)

@@ -153,6 +153,12 @@ static size_t portion(size_t n)
     return n < most ? n : most;
 }
 
+static int nothing_now(void)
+{
+    errno = EAGAIN;
+    return -1;
+}
+
 /* ---- heap ---- */
 
 void *sys_malloc(size_t n)
@@ -281,10 +287,8 @@ ssize_t sys_recv(int fd, void *bytes, size_t n)
 
     if (fails(CALL_RECV))
         return -1;
-    if (part == 0) {
-        errno = EAGAIN;
-        return -1;
-    }
+    if (part == 0)
+        return nothing_now();
     return recv(fd, bytes, part, 0);
 }
 
@@ -299,10 +303,8 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
         first.iov_len = portion(first.iov_len);
         m.msg_iov = &first;
         m.msg_iovlen = 1;
-        if (first.iov_len == 0) {
-            errno = EAGAIN;
-            return -1;
-        }
+        if (first.iov_len == 0)
+            return nothing_now();
     }
     return sendmsg(fd, &m, MSG_NOSIGNAL);
 }
@@ -335,10 +337,8 @@ ssize_t sys_write(int fd, const void *bytes, size_t n)
     if (fails(CALL_WRITE))
         return -1;
     part = pipe_portion(n);
-    if (part == 0) {
-        errno = EAGAIN;
-        return -1;
-    }
+    if (part == 0)
+        return nothing_now();
     return write(fd, bytes, part);
 }
 
@@ -350,10 +350,8 @@ ssize_t sys_splice(int from, int to, size_t n)
     if (fails(CALL_SPLICE))
         return -1;
     part = pipe_portion(n);
-    if (part == 0) {
-        errno = EAGAIN;
-        return -1;
-    }
+    if (part == 0)
+        return nothing_now();
     return splice(from, NULL, to, NULL, part, SPLICE_F_NONBLOCK);
 }
 
