@@ -188,7 +188,7 @@ static bool keep_fields(struct reading *r)
 
     if (v->has_body && !r->typed && r->count < FIELDS_MAX)
         r->fields[r->count++] =
-            (struct field){SLICE("content-type"), SLICE("text/plain; charset=utf-8"), FIELD_OTHER};
+            (struct field){.name = SLICE("content-type"), .value = SLICE("text/plain; charset=utf-8")};
     if (r->count == 0)
         return true;
     sort_fields(r->fields, r->count);

@@ -104,6 +104,7 @@ bool field_is_framing(enum field_id id)
     case FIELD_TE:
     case FIELD_TRAILER:
     case FIELD_HTTP2_SETTINGS:
+    case FIELD_SEC_WEBSOCKET_KEY: /* the 101 is checked against it, here and by the client */
         return true;
     default:
         return false;
@@ -184,6 +185,7 @@ static bool copy_field(struct head *h, struct slice name, struct slice value, st
         .name = slice_of(copy, name.len),
         .value = slice_of(copy + name.len, value.len),
         .id = field_id_of(name),
+        .set = true,
     };
     return true;
 }
@@ -259,7 +261,7 @@ static bool keep_fields(struct head *h, struct slice bytes, const struct lint_he
         const struct lint_field *seen = &lint->fields[h->count];
         struct slice name = part(bytes, seen->name, seen->name_len);
         struct slice value = part(bytes, seen->value, seen->value_len);
-        put_field(h, h->count, (struct field){name, value, field_id_of(name)});
+        put_field(h, h->count, (struct field){name, value, field_id_of(name), false});
     }
     return true;
 }

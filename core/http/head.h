@@ -53,6 +53,7 @@ struct field {
     struct slice name;
     struct slice value;
     enum field_id id;
+    bool set; /* put there here, not received: no Connection of the sender speaks of it */
 };
 
 struct head {
@@ -81,7 +82,8 @@ struct fault head_read_response(struct head *out, struct arena *arena, struct sl
 enum field_id field_id_of(struct slice name);
 
 /* True for fields a policy may read but never set: Content-Length, Transfer-Encoding, Connection,
- * Upgrade, Expect, Host, Keep-Alive, Proxy-Connection, TE, Trailer, HTTP2-Settings. */
+ * Upgrade, Expect, Host, Keep-Alive, Proxy-Connection, TE, Trailer, HTTP2-Settings,
+ * Sec-WebSocket-Key. */
 bool field_is_framing(enum field_id id);
 
 /* False: there is none with this id, without a search. Most are in few heads. */

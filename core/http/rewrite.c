@@ -77,7 +77,7 @@ static bool may_be_trailer(struct slice name)
 struct request_writer {
     struct writer w;
     const struct rewrite_request *r;
-    const struct field *last_for; /* the X-Forwarded-For that ours is appended to, or NULL */
+    const struct field *last_for; /* the last X-Forwarded-For, or NULL */
     bool upgrading;
     bool settings;   /* HTTP2-Settings passes */
     bool has_length; /* Content-Length is written */
@@ -121,11 +121,17 @@ static void put_max_forwards(struct request_writer *s, const struct field *f)
         writer_put_field(&s->w, f->name, f->value);
 }
 
+/* Of the way here speak the policy and those that it trusts. */
+static bool may_tell_way(const struct request_writer *s, const struct field *f)
+{
+    return f != NULL && (s->r->trusted || f->set);
+}
+
 static void put_forwarded_for(struct request_writer *s, const struct field *f)
 {
     struct writer_list l = {&s->w, f->name, false};
-    bool append = f == s->last_for && !slice_is_empty(s->r->client);
-    if (!s->r->trusted)
+    bool append = f == s->last_for && !f->set && !slice_is_empty(s->r->client);
+    if (!may_tell_way(s, f))
         return;
     if (!append || !slice_is_empty(f->value))
         writer_put_member(&l, f->value);
@@ -163,11 +169,11 @@ static void put_request_field(struct request_writer *s, const struct field *f)
         return;
     case FIELD_X_FORWARDED_HOST:
     case FIELD_X_FORWARDED_PROTO:
-        if (r->trusted)
+        if (may_tell_way(s, f))
             writer_put_field(w, f->name, f->value);
         return;
     default:
-        if (!writer_stays_on_hop(w, f) && !poses_as_known(f->name))
+        if (!writer_stays_on_hop(w, f) && (f->set || !poses_as_known(f->name)))
             writer_put_field(w, f->name, f->value);
     }
 }
@@ -212,12 +218,12 @@ static void put_request_origin(struct request_writer *s)
 {
     const struct rewrite_request *r = s->r;
     const struct head *h = &r->request->head;
-    if (s->last_for == NULL && !slice_is_empty(r->client))
+    if (!may_tell_way(s, s->last_for) && !slice_is_empty(r->client))
         writer_put_field(&s->w, SLICE("X-Forwarded-For"), r->client);
-    if (!slice_is_empty(r->request->host) &&
-        (!r->trusted || head_find(h, FIELD_X_FORWARDED_HOST) == NULL))
+    if (!may_tell_way(s, head_find(h, FIELD_X_FORWARDED_HOST)) &&
+        !slice_is_empty(r->request->host))
         writer_put_field(&s->w, SLICE("X-Forwarded-Host"), r->request->host);
-    if (!r->trusted || head_find(h, FIELD_X_FORWARDED_PROTO) == NULL)
+    if (!may_tell_way(s, head_find(h, FIELD_X_FORWARDED_PROTO)))
         writer_put_field(&s->w, SLICE("X-Forwarded-Proto"), r->scheme);
     if (!slice_is_empty(r->id) && head_find(h, FIELD_X_REQUEST_ID) == NULL)
         writer_put_field(&s->w, SLICE("X-Request-Id"), r->id);
@@ -230,7 +236,7 @@ bool rewrite_request(struct buf *out, const struct rewrite_request *r)
     WRITER_UNCLEARED struct request_writer s;
     writer_begin(&s.w, out, h);
     s.r = r;
-    s.last_for = r->trusted ? find_last(h, FIELD_X_FORWARDED_FOR) : NULL;
+    s.last_for = find_last(h, FIELD_X_FORWARDED_FOR);
     s.upgrading = r->upgrade != NULL && r->upgrade->count > 0;
     s.settings = s.upgrading && upgrade_offers_has(r->upgrade, SLICE("h2c")) &&
                  head_find(h, FIELD_HTTP2_SETTINGS) != NULL;

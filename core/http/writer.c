@@ -140,5 +140,5 @@ void writer_put_via(struct writer *w, unsigned received_minor, struct slice pseu
 
 bool writer_stays_on_hop(const struct writer *w, const struct field *f)
 {
-    return hop_by_hop[f->id] || (!steadfast[f->id] && is_nominated(w, f->name));
+    return hop_by_hop[f->id] || (!steadfast[f->id] && !f->set && is_nominated(w, f->name));
 }

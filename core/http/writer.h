@@ -76,7 +76,8 @@ void writer_put_via(struct writer *w, unsigned received_minor, struct slice pseu
 
 /*
  * True for a field that must not pass to the next hop (RFC 9110 section 7.6.1): it is of one hop by
- * its nature or Connection names it. What frames, routes or authenticates cannot be named away.
+ * its nature or Connection names it. What frames, routes or authenticates cannot be named away, nor
+ * what was set here.
  */
 bool writer_stays_on_hop(const struct writer *w, const struct field *f);
 

@@ -125,6 +125,27 @@ def test_request_may_edit_headers(start, origin):
     assert request.get("x-keep") == "1"
 
 
+def test_what_a_policy_sets_no_client_and_no_origin_can_nominate_away(start, origin):
+    client = start("""request = function(req) req.headers["x-user"] = "alice" end,
+    response = function(req, res) res.headers["x-frame-options"] = "DENY" end,""").client()
+    request, answer = exchange(client, origin, ["Connection: x-user, x-own", "X-Own: 1"],
+                               answer_with("Connection: x-frame-options, x-own", "X-Own: 1"))
+    assert (request.get("x-user"), request.get("x-own")) == ("alice", None)
+    assert (answer.get("x-frame-options"), answer.get("x-own")) == ("DENY", None)
+
+
+@pytest.mark.parametrize("trusting", ["", 'trusted_proxies = "127.0.0.1",'])
+def test_what_a_policy_says_of_the_way_goes_as_it_says(start, origin, trusting):
+    client = start(trusting + """request = function(req)
+      req.headers["X-Forwarded-For"] = "198.51.100.7"
+      req.headers["X-Forwarded-Proto"] = "https"
+    end,""").client()
+    request = passes(client, origin, get("X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: ftp"))
+    assert request.all("x-forwarded-for") == ["198.51.100.7"]
+    assert request.all("x-forwarded-proto") == ["https"]
+    assert request.all("x-forwarded-host") == ["a"]
+
+
 def test_request_may_rewrite_path_and_query(start, origin):
     client = start("""request = function(req)
       req.path = "/new" .. req.path

@@ -97,7 +97,7 @@ static void what_frames_a_message_is_not_for_policies(void **state)
         FIELD_EXPECT,           FIELD_HOST,
         FIELD_KEEP_ALIVE,       FIELD_TE,
         FIELD_TRAILER,          FIELD_HTTP2_SETTINGS,
-        FIELD_PROXY_CONNECTION,
+        FIELD_PROXY_CONNECTION, FIELD_SEC_WEBSOCKET_KEY,
     };
     size_t count = 0;
     for (int id = 0; id < FIELD_COUNT; id++)

@@ -43,6 +43,7 @@ static inline struct head message_head(const char *fields)
         assert_true(colon < line.len);
         assert_true(
             head_add(&h, slice_of(line.at, colon), slice_trim(slice_skip(line, colon + 1))));
+        h.fields[h.count - 1].set = false; /* as if it had been received */
         rest = slice_skip(rest, end + 1);
     }
     return h;

@@ -147,6 +147,44 @@ static void nobody_names_away_what_authenticates(void **test)
                   "Authorization: a\r\nCookie: b\r\nVia: 1.1 x\r\n");
 }
 
+/* What a policy sets is its own: nothing that the client says of its fields can take it away. */
+static void what_was_set_here_passes_whatever_the_client_nominates(void **test)
+{
+    struct request q = request_of("GET", "/", "Host: h\nConnection: x-a, x-b\nX-B: 1");
+    struct rewrite_request r = plain(&q);
+    (void)test;
+    assert_true(head_add(&q.head, SLICE("X-A"), SLICE("2")));
+    assert_true(head_add(&q.head, SLICE("x_request_id"), SLICE("3")));
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\nX-A: 2\r\nx_request_id: 3\r\n" TAIL);
+}
+
+static void what_was_set_here_of_the_way_goes_as_it_was_set(void **test)
+{
+    struct request q = request_of("GET", "/", "Host: h\nX-Forwarded-For: 1\nX-Forwarded-Host: b");
+    struct rewrite_request r = plain(&q);
+    (void)test;
+    r.client = SLICE("192.0.2.1");
+    assert_true(head_set(&q.head, SLICE("X-Forwarded-For"), SLICE("198.51.100.7")));
+    assert_true(head_set(&q.head, SLICE("X-Forwarded-Host"), SLICE("own")));
+    assert_true(head_set(&q.head, SLICE("X-Forwarded-Proto"), SLICE("https")));
+    for (int trusted = 0; trusted <= 1; trusted++) {
+        r.trusted = trusted;
+        assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 198.51.100.7\r\n"
+                           "X-Forwarded-Host: own\r\nX-Forwarded-Proto: https\r\n\r\n");
+    }
+}
+
+static void what_was_set_here_passes_whatever_the_origin_nominates(void **test)
+{
+    struct head h = message_head("Connection: x-a, x-b\nX-B: 1");
+    struct rewrite_response r = {.head = &h, .framing = {FRAMING_NONE, 0}};
+    (void)test;
+    h.status = 204;
+    h.reason = SLICE("No Content");
+    assert_true(head_set(&h, SLICE("X-A"), SLICE("2")));
+    assert_response(&r, "HTTP/1.1 204 No Content\r\nX-A: 2\r\n\r\n");
+}
+
 static void names_that_pose_as_others_are_dropped(void **test)
 {
     (void)test;
@@ -497,6 +535,9 @@ int main(void)
         MESSAGE_TEST(what_belongs_to_one_hop_is_removed_from_a_request),
         MESSAGE_TEST(repeated_fields_keep_order_and_bytes),
         MESSAGE_TEST(nobody_names_away_what_authenticates),
+        MESSAGE_TEST(what_was_set_here_passes_whatever_the_client_nominates),
+        MESSAGE_TEST(what_was_set_here_of_the_way_goes_as_it_was_set),
+        MESSAGE_TEST(what_was_set_here_passes_whatever_the_origin_nominates),
         MESSAGE_TEST(names_that_pose_as_others_are_dropped),
         MESSAGE_TEST(max_forwards_counts_down_for_trace_and_options_only),
         MESSAGE_TEST(te_passes_as_trailers_or_not_at_all),
