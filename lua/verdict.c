@@ -186,9 +186,9 @@ static bool keep_fields(struct reading *r)
 {
     struct verdict *v = &r->call->verdict;
 
-    if (v->has_body && !r->typed && r->count < FIELDS_MAX)
-        r->fields[r->count++] =
-            (struct field){.name = SLICE("content-type"), .value = SLICE("text/plain; charset=utf-8")};
+    if (v->has_body && !policy_answer_is_bodiless(v->status) && !r->typed && r->count < FIELDS_MAX)
+        r->fields[r->count++] = (struct field){.name = SLICE("content-type"),
+                                               .value = SLICE("text/plain; charset=utf-8")};
     if (r->count == 0)
         return true;
     sort_fields(r->fields, r->count);

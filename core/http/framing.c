@@ -82,18 +82,13 @@ static struct fault read_response_fields(const struct head *head, struct framing
     return fault_none();
 }
 
-static bool is_bodiless(int status)
-{
-    return status == 204 || status == 304;
-}
-
 struct fault framing_of_response(const struct head *head, bool to_head_request, struct framing *out)
 {
     *out = (struct framing){.kind = FRAMING_NONE};
     if (head->status < 200)
         return fault_none();
     struct fault f = read_response_fields(head, out);
-    if (fault_is(f) || to_head_request || is_bodiless(head->status))
+    if (fault_is(f) || to_head_request || framing_is_bodiless(head->status))
         *out = (struct framing){.kind = FRAMING_NONE};
     return f;
 }

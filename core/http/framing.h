@@ -29,6 +29,12 @@ struct fault framing_of_request(const struct head *head, struct framing *out);
 struct fault framing_of_response(const struct head *head, bool to_head_request,
                                  struct framing *out);
 
+/* A final status whose response never has a body (RFC 9112 section 6.3). */
+static inline bool framing_is_bodiless(int status)
+{
+    return status == 204 || status == 304;
+}
+
 /* True if the framing announces at least one byte, or a body of unknown length. */
 bool framing_has_body(struct framing f);
 

@@ -220,8 +220,7 @@ static void put_request_origin(struct request_writer *s)
     const struct head *h = &r->request->head;
     if (!may_tell_way(s, s->last_for) && !slice_is_empty(r->client))
         writer_put_field(&s->w, SLICE("X-Forwarded-For"), r->client);
-    if (!may_tell_way(s, head_find(h, FIELD_X_FORWARDED_HOST)) &&
-        !slice_is_empty(r->request->host))
+    if (!may_tell_way(s, head_find(h, FIELD_X_FORWARDED_HOST)) && !slice_is_empty(r->request->host))
         writer_put_field(&s->w, SLICE("X-Forwarded-Host"), r->request->host);
     if (!may_tell_way(s, head_find(h, FIELD_X_FORWARDED_PROTO)))
         writer_put_field(&s->w, SLICE("X-Forwarded-Proto"), r->scheme);

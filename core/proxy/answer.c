@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* What the proxy says itself takes memory of its own: a policy may have used up the exchange's. */
-#define ANSWER_ARENA_MAX (64u << 10)
+#define PAGE_ARENA_MAX (64u << 10)
 
 static void count_timeout(struct stats *s, enum trouble t)
 {
@@ -43,16 +43,11 @@ static void count_timeout(struct stats *s, enum trouble t)
 
 /* ---- sending ---- */
 
-static bool may_have_body(int status)
-{
-    return status != 204 && status != 304;
-}
-
 /* Sends a whole answer of ours and ends the exchange. */
 static void send_answer(struct exchange *x, struct head *head, struct slice body)
 {
     struct rewrite_response w = {.head = head, .date = proxy_date(x->proxy)};
-    bool with_body = may_have_body(head->status);
+    bool with_body = !framing_is_bodiless(head->status);
 
     origin_drop(&x->origin);
     if (exchange_upgrade(x, UPGRADE_EVENT_PAGE) == UPGRADE_ACTION_RELAY_CLOSE)
@@ -80,7 +75,7 @@ static void send_page(struct exchange *x, int status, struct slice detail)
     struct head head = {.arena = &arena};
     struct slice body;
 
-    arena_init(&arena, ANSWER_ARENA_MAX);
+    arena_init(&arena, PAGE_ARENA_MAX);
     if (page_make(&head, &body, &arena, form, status, detail, slice_of_string(x->id)))
         send_answer(x, &head, body);
     else
@@ -90,10 +85,24 @@ static void send_page(struct exchange *x, int status, struct slice detail)
 
 /* ---- verdicts ---- */
 
+static bool has_page(const struct verdict *v)
+{
+    return !v->has_body && !policy_answer_is_bodiless(v->status);
+}
+
+/* What the policy says goes before what the page says of itself, but the type of its text. */
+static bool is_wanted(const struct verdict *v, const struct field *f)
+{
+    return !has_page(v) || !slice_equals_nocase(f->name, SLICE("content-type"));
+}
+
 static bool add_fields(struct head *head, const struct verdict *v)
 {
     for (size_t i = 0; i < v->field_count; i++)
-        if (!head_add(head, v->fields[i].name, v->fields[i].value))
+        if (is_wanted(v, &v->fields[i]))
+            head_remove(head, v->fields[i].name);
+    for (size_t i = 0; i < v->field_count; i++)
+        if (is_wanted(v, &v->fields[i]) && !head_add(head, v->fields[i].name, v->fields[i].value))
             return false;
     return true;
 }
@@ -102,17 +111,28 @@ static bool add_fields(struct head *head, const struct verdict *v)
 static bool make_answer(struct exchange *x, struct head *head, struct slice *body)
 {
     const struct verdict *v = &x->call.verdict;
-    enum page_form form = page_choose(&x->request.head);
 
-    if (v->has_body) {
+    if (has_page(v)) {
+        if (!page_make(head, body, head->arena, page_choose(&x->request.head), v->status, SLICE(""),
+                       slice_of_string(x->id)))
+            return false;
+    } else {
         head->status = v->status;
         head->reason = slice_of_string(response_reason(v->status));
-        *body = v->body;
-    } else if (!page_make(head, body, head->arena, form, v->status, SLICE(""),
-                          slice_of_string(x->id))) {
-        return false;
+        *body = policy_answer_is_bodiless(v->status) ? SLICE("") : v->body;
     }
     return add_fields(head, v);
+}
+
+/* Room for the page, for the fields, and for the array of them, which doubles as it grows; twice
+ * that, as no block is filled to its end. */
+static size_t answer_arena_max(const struct verdict *v)
+{
+    size_t bytes = PAGE_ARENA_MAX;
+
+    for (size_t i = 0; i < v->field_count; i++)
+        bytes += v->fields[i].name.len + v->fields[i].value.len + 4 * sizeof v->fields[i];
+    return 2 * bytes;
 }
 
 void exchange_answer_verdict(struct exchange *x)
@@ -128,7 +148,7 @@ void exchange_answer_verdict(struct exchange *x)
         exchange_cut(x, "a policy answered after the response had begun");
         return;
     }
-    arena_init(&arena, ANSWER_ARENA_MAX);
+    arena_init(&arena, answer_arena_max(v));
     if (make_answer(x, &head, &body))
         send_answer(x, &head, body);
     else

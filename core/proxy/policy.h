@@ -97,6 +97,13 @@ enum verdict_kind {
     VERDICT_FAILED    /* the hook erred; the engine has logged why */
 };
 
+/* 204, 205 and 304 end with their head, whatever a policy gives them (RFC 9110 sections 15.3.5,
+ * 15.3.6, 15.4.5): they have no page either, and no type of a body. */
+static inline bool policy_answer_is_bodiless(int status)
+{
+    return status == 204 || status == 205 || status == 304;
+}
+
 /* A policy's body is held for a slow client, and the wall there is CONN_OUT_MAX. */
 #define POLICY_BODY_MAX (8u << 20)
 

@@ -140,11 +140,6 @@ void exchange_final(struct exchange *x)
     exchange_run(x);
 }
 
-static bool has_no_body(int status)
-{
-    return status == 204 || status == 304;
-}
-
 /* How the body goes to the client. */
 static struct framing framing_to_client(struct exchange *x)
 {
@@ -154,7 +149,7 @@ static struct framing framing_to_client(struct exchange *x)
     if (x->request.is_head || x->bodyless)
         return (struct framing){FRAMING_NONE, 0};
     /* A status that has a body, made from one that has none: an empty body. */
-    if (f.kind == FRAMING_NONE && !has_no_body(r->head.status))
+    if (f.kind == FRAMING_NONE && !framing_is_bodiless(r->head.status))
         return (struct framing){FRAMING_LENGTH, 0};
     if (f.kind == FRAMING_CHUNKED || f.kind == FRAMING_CLOSE)
         f.kind = x->request.head.minor == 0 ? FRAMING_CLOSE : FRAMING_CHUNKED;
@@ -166,7 +161,7 @@ static void begin_response(struct exchange *x)
     const struct response *r = &x->origin.response;
     struct rewrite_response w = {.head = &r->head, .via = via_of(x), .date = proxy_date(x->proxy)};
 
-    x->bodyless = has_no_body(r->head.status) && r->framing.kind != FRAMING_NONE;
+    x->bodyless = framing_is_bodiless(r->head.status) && r->framing.kind != FRAMING_NONE;
     w.framing = framing_to_client(x);
     w.keep_framing_fields = (x->request.is_head || r->head.status == 304) && !x->bodyless;
     if (w.framing.kind == FRAMING_CLOSE)

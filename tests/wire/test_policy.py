@@ -104,12 +104,42 @@ def test_request_that_answers_early_never_reads_the_body_as_a_request(start, ori
     assert origin.untouched()
 
 
-@pytest.mark.parametrize("status", [204, 304])
-def test_an_answer_that_has_no_body_has_none(start, origin, status):
-    client = start(f"request = function() return {{ status = {status}, body = 'x' }} end,").client()
+# 204, 205 and 304 end with their head (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5), and what is said
+# there of a body would change what a cache has stored (RFC 9111 section 3.2).
+@pytest.mark.parametrize("answer", ["{ status = STATUS, body = 'x' }", "STATUS",
+                                    "{ status = STATUS, headers = { etag = '\"x\"' } }"])
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_an_answer_that_has_no_body_has_none_and_says_nothing_of_one(start, origin, status, answer):
+    lua = answer.replace("STATUS", str(status))
+    client = start(f"request = function() return {lua} end,").client()
     client.send(get(), get())
     for _ in range(2):
-        assert client.response().status == status
+        response = client.response()
+        assert (response.status, response.body) == (status, b"")
+        assert response.get("content-length") == ("0" if status == 205 else None)
+        assert response.get("content-type") is response.get("cache-control") is None
+        assert response.get("etag") == ('"x"' if "etag" in lua else None)
+
+
+def test_a_page_says_nothing_twice_and_the_policy_has_the_say_but_of_its_type(start, origin):
+    client = start("""request = function()
+      return { status = 503, headers = { ["content-type"] = "application/json",
+        ["cache-control"] = { "max-age=60", "private" }, ["x-own"] = "1" } }
+    end,""").client()
+    client.send(get())
+    page = client.response()
+    assert page.all("content-type") == ["text/plain; charset=utf-8"]
+    assert page.all("cache-control") == ["max-age=60", "private"]
+    assert page.get("x-own") == "1" and b"503" in page.body
+
+
+def test_an_answer_may_fill_limits_head(start, origin):
+    client = start("""limits = { head = "512k" }, request = function()
+      return { status = 200, headers = { ["x-big"] = ("a"):rep(500000) }, body = "hi" }
+    end,""").client()
+    client.send(get())
+    answer = client.response()
+    assert (len(answer.get("x-big")), answer.body) == (500000, b"hi")
 
 
 def test_request_may_edit_headers(start, origin):
