@@ -43,7 +43,7 @@ local function is_of_type(fields, types)
 end
 
 local function is_size(number)
-  return number >= 0 and number <= 2 ^ 53
+  return number >= 0 and number <= 9e15 -- as req.max_body
 end
 
 local function is_media_type(text)

@@ -94,7 +94,7 @@ test("a wrong option is an error in the line that gives it", function()
   expect_match(why, "upload_gate_test.lua:%d+: upload_gate: tokens must be a text")
   expect_error(function() upload_gate() end, "expected a table of options")
   expect_error(function() upload_gate { tokens = "a", max_size = "50m" } end, "must be a number")
-  for _, size in ipairs { -1, 0 / 0, 1 / 0 } do
+  for _, size in ipairs { -1, 0 / 0, 1 / 0, 9.001e15 } do
     expect_error(function() upload_gate { tokens = "a", max_size = size } end, "number of bytes")
   end
 end)
