@@ -6,6 +6,7 @@
 -- Options:
 --   users   table, required: name = SHA-256 of "name:password" in hex, as printed by
 --               printf 'alice:secret' | sha256sum
+--           A name holds no ":".
 --           The hash is a quick one: it protects long random passwords, not short ones
 --   realm   text that browsers show. Default: "restricted"
 --
@@ -33,21 +34,24 @@ local function user_of(field, users)
   return same and users[name] and name or nil
 end
 
+local function is_hash(text)
+  return #text == 64 and not text:find("%X")
+end
+
 return function(given)
   local o = options("basic_auth", given, {
-    users = { "table", required = true },
-    realm = { "string", default = "restricted" },
+    users = {
+      "map", required = true,
+      keys = { "string", "^[^:]*$", 'a text without ":"' },
+      of = { "string", is_hash, "64 hex digits, the SHA-256 of name:password" },
+    },
+    realm = {
+      "string", '^[^%c"\\]*$', "a text without quotes, backslashes and control bytes",
+      default = "restricted",
+    },
   })
   local users = {}
-  for name, hash in pairs(o.users) do
-    local good = type(name) == "string" and type(hash) == "string" and #hash == 64
-    if not good or hash:find("%X") then
-      error(("basic_auth: users: %s needs 64 hex digits, the SHA-256 of name:password"):format(
-        tostring(name)), 2)
-    end
-    users[name] = hash:lower()
-  end
-  if o.realm:find('[%c"\\]') then error("basic_auth: realm holds a quote or a control byte", 2) end
+  for name, hash in pairs(o.users) do users[name] = hash:lower() end
   local challenge = ('Basic realm="%s", charset="UTF-8"'):format(o.realm)
 
   return function(req)

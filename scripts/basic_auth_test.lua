@@ -36,8 +36,18 @@ end)
 
 test("what cannot be right is an error when the policy is loaded", function()
   local hash = interim.sha256("a:b")
-  expect_error(function() basic_auth { users = { a = "b" } } end, "a needs 64 hex digits")
-  expect_error(function() basic_auth { users = { hash } } end, "1 needs 64 hex digits")
-  expect_error(function() basic_auth { users = { a = hash }, realm = '"' } end, "holds a quote")
+  for _, known in ipairs { "b", ("g"):rep(64), hash .. "0", true } do
+    expect_error(function() basic_auth { users = { a = known } } end,
+      'users%["a"%] must be 64 hex digits')
+  end
+  expect_error(function() basic_auth { users = { ["a:b"] = hash } } end,
+    'the name in users%["a:b"%] must be a text without ":"')
+  expect_error(function() basic_auth { users = { hash } } end,
+    "the name in users%[1%] must be a text")
+  expect_error(function() basic_auth { users = {} } end, "users must not be empty")
+  for _, realm in ipairs { '"', "a\\b", "a\nb", 5 } do
+    expect_error(function() basic_auth { users = { a = hash }, realm = realm } end,
+      "realm must be a text without quotes")
+  end
   expect_error(function() basic_auth {} end, "the option users is missing")
 end)

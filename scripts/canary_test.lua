@@ -51,10 +51,20 @@ test("a key of the policy's own stands in for the address", function()
   expect_equal(seen, { app = true, canary = true })
 end)
 
+test("a key that is no text is an error that names the option", function()
+  expect_match(policy:request({ path = "/keyless" }).error, "key must be a function that returns")
+end)
+
 test("wrong options are errors", function()
   expect_error(function() canary { share = 0.5 } end, "the option upstream is missing")
   for _, share in ipairs { -0.1, 1.1, 5, 0 / 0 } do
     expect_error(function() canary { upstream = "canary", share = share } end, "from 0 to 1")
   end
   expect_error(function() canary { upstream = "a", share = "5%" } end, "share must be a number")
+  expect_error(function() canary { upstream = "" } end, "upstream must be a text that is not empty")
+  for _, header in ipairs { "", "x canary", "x-canary:", "host" } do
+    expect_error(function() canary { upstream = "a", header = header } end,
+      "header must be the name of a header field")
+  end
+  expect_error(function() canary { upstream = "a", key = "x" } end, "key must be a function")
 end)

@@ -10,7 +10,7 @@
 -- Options:
 --   paths         text or list: beginnings of the paths this is for; others get the built-in page.
 --                 Default: "/", all
---   retry_after   number of seconds after which clients may try again. Default: not said
+--   retry_after   whole number of seconds after which clients may try again. Default: not said
 --
 -- Example:
 --   local json_errors = require "interim.scripts.json_errors"
@@ -39,8 +39,8 @@ local titles = {
 
 return function(given)
   local o = options("json_errors", given or {}, {
-    paths = { "list", default = { "/" } },
-    retry_after = { "number" },
+    paths = { "list", of = { "path" }, default = { "/" } },
+    retry_after = { "seconds" },
   })
   local headers = {
     ["content-type"] = "application/problem+json",

@@ -37,3 +37,14 @@ test("options may be left out, not misspelt", function()
   expect_error(function() json_errors { path = "/" } end,
     "unknown option path; there are: paths, retry_after")
 end)
+
+test("wrong options are errors", function()
+  for _, seconds in ipairs { -1, 0 / 0, 1 / 0, 0.5, "5" } do
+    expect_error(function() json_errors { retry_after = seconds } end,
+      "retry_after must be a whole number of seconds")
+  end
+  expect_error(function() json_errors { paths = "api/" } end,
+    "paths must be the beginning of a path")
+  expect_error(function() json_errors { paths = { "/", "api/" } } end,
+    "paths%[2%] must be the beginning of a path")
+end)

@@ -4,8 +4,9 @@
 -- no connection is lost either way.
 --
 -- Options:
---   retry_after   number of seconds after which clients are told to come back. Default: 300
---   body          text of the page. Default: the built-in page, as HTML, JSON or plain text
+--   retry_after   whole number of seconds after which clients are told to come back. Default: 300
+--   body          text of the page, at most 8 MiB. Default: the built-in page, as HTML, JSON or
+--                 plain text
 --   type          text, the page's media type. Default: "text/html; charset=utf-8"
 --   allow         text or list of addresses and networks whose clients pass. Default: none
 --   except        text or list: beginnings of paths that everybody may reach. Default: none
@@ -27,15 +28,18 @@ local function is_excepted(path, beginnings)
   return false
 end
 
+local function is_body(text)
+  return #text <= 8 * 2 ^ 20
+end
+
 return function(given)
   local o = options("maintenance", given, {
-    retry_after = { "number", default = 300 },
-    body = { "string" },
-    type = { "string", default = "text/html; charset=utf-8" },
-    allow = { "list", default = {} },
-    except = { "list", default = {} },
+    retry_after = { "seconds", default = 300 },
+    body = { "string", is_body, "a text of at most 8 MiB" },
+    type = { "field value", default = "text/html; charset=utf-8" },
+    allow = { "list", of = { "network" }, default = {} },
+    except = { "list", of = { "path" }, default = {} },
   })
-  interim.ip.match("::1", o.allow) -- a wrong network is an error now, not at the first request
   local headers = {
     ["retry-after"] = ("%d"):format(o.retry_after),
     ["cache-control"] = "no-store",

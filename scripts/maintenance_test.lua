@@ -28,7 +28,24 @@ test("allowed clients and excepted paths pass", function()
   expect_equal(policy:request({ client = "unix:" }).status, 503)
 end)
 
-test("a wrong network is an error when the policy is loaded", function()
-  expect_error(function() maintenance { allow = "10.0.0.0/33" } end, "0 to 32")
+test("a wrong network is an error when the policy is loaded, in the line that gives it", function()
+  local why = expect_error(function() maintenance { allow = { "10.0.0.0/8", "10.0.0.0/33" } } end)
+  expect_match(why, "^scripts/maintenance_test.lua:%d+: maintenance: allow%[2%] must be an address")
+  expect_match(why, "0 to 32")
+  expect_error(function() maintenance { allow = { "10.0.0.0/8", nil, "bad" } } end,
+    "allow%[2%] must be an address or a network, not nil")
   expect_error(function() maintenance { allowed = "10.0.0.0/8" } end, "unknown option allowed")
+end)
+
+test("wrong options are errors", function()
+  for _, seconds in ipairs { -1, 0 / 0, 0.5 } do
+    expect_error(function() maintenance { retry_after = seconds } end,
+      "retry_after must be a whole number of seconds")
+  end
+  expect_error(function() maintenance { type = "a\r\nb", body = "x" } end,
+    "type must be a text without control bytes")
+  expect_error(function() maintenance { body = ("x"):rep(8 * 2 ^ 20 + 1) } end,
+    "body must be a text of at most 8 MiB")
+  expect_error(function() maintenance { except = "health" } end,
+    "except must be the beginning of a path")
 end)

@@ -33,12 +33,12 @@ local function merge(headers)
   local values, names, spellings = {}, {}, {}
   for name, value in pairs(defaults) do values[name] = value end
   for name, value in pairs(headers) do
-    if type(name) ~= "string" or (type(value) ~= "string" and value ~= false) then
-      error("security_headers: headers must map names to texts, or to false", 3)
-    end
     local lower = name:lower()
     if spellings[lower] then
       error(("security_headers: headers has %s twice, in two spellings"):format(lower), 3)
+    end
+    if value == false and not defaults[lower] then
+      error(("security_headers: headers: %s is no default that could be left out"):format(lower), 3)
     end
     spellings[lower] = true
     values[lower] = value or nil
@@ -50,8 +50,12 @@ end
 
 return function(given)
   local o = options("security_headers", given or {}, {
-    headers = { "table", default = {} },
-    remove = { "list", default = { "server", "x-powered-by" }, off = true },
+    headers = {
+      "map", keys = { "field name" }, of = { "field value", off = true }, default = {},
+    },
+    remove = {
+      "list", of = { "field name" }, default = { "server", "x-powered-by" }, off = true,
+    },
   })
   local values, names = merge(o.headers)
 

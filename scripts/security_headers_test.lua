@@ -27,8 +27,18 @@ test("defaults can be changed, left out and added to", function()
 end)
 
 test("wrong options are errors", function()
-  expect_error(function() security_headers { headers = { a = 5 } } end, "must map names to texts")
-  expect_error(function() security_headers { headers = { "a: b" } } end, "must map names to texts")
+  for name, value in pairs { a = 5, b = "1\n2", c = { "1", "2" } } do
+    expect_error(function() security_headers { headers = { [name] = value } } end,
+      'headers%["' .. name .. '"%] must be a text without control bytes')
+  end
+  for _, name in ipairs { 1, "x y", "", "Connection" } do
+    expect_error(function() security_headers { headers = { [name] = "1" } } end,
+      "the name in headers.* must be the name of a header field")
+    expect_error(function() security_headers { remove = { "server", name } } end,
+      "remove%[2%] must be the name of a header field")
+  end
+  expect_error(function() security_headers { headers = { ["X-Frame-Option"] = false } } end,
+    "x%-frame%-option is no default")
   expect_error(function() security_headers { header = {} } end, "unknown option header")
   expect_error(function() security_headers { headers = { ["X-A"] = "1", ["x-a"] = "2" } } end,
     "headers has x%-a twice, in two spellings")

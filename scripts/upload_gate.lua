@@ -42,15 +42,23 @@ local function is_of_type(fields, types)
   return false
 end
 
+local function is_size(number)
+  return number >= 0 and number <= 9e15 -- as req.max_body
+end
+
+local function is_media_type(text)
+  return text:gsub("/%*$", "/any"):find("^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+$")
+end
+
 return function(given)
   local o = options("upload_gate", given, {
-    tokens = { "list", required = true, off = true },
-    max_size = { "number" },
-    types = { "list" },
+    tokens = { "list", of = { "word" }, required = true, off = true },
+    max_size = { "number", is_size, "a number of bytes" },
+    types = {
+      "list",
+      of = { "string", is_media_type, 'a media type: "image/png" or "image/*", no parameters' },
+    },
   })
-  if o.max_size and not (o.max_size >= 0 and o.max_size <= 2 ^ 53) then
-    error("upload_gate: max_size must be a number of bytes", 2)
-  end
 
   return function(req)
     if req.body_size == 0 then return nil end

@@ -64,8 +64,27 @@ end)
 test("tokens can be left out only on purpose", function()
   expect_equal(upload("/open").decision, "go on")
   expect_error(function() upload_gate { max_size = 5 } end, "the option tokens is missing")
-  expect_error(function() upload_gate { tokens = {} } end, "tokens must be a text or a list")
-  expect_error(function() upload_gate { tokens = "" } end, "none of them empty")
+  expect_error(function() upload_gate { tokens = {} } end, "tokens must not be an empty list")
+  expect_error(function() upload_gate { tokens = "" } end,
+    "tokens must be a text that is not empty")
+end)
+
+test("a token and a type that no request can have are errors", function()
+  for _, token in ipairs { "my token", "a\n", "a\0b" } do
+    expect_error(function() upload_gate { tokens = token } end, "holds no blank or control byte")
+  end
+  for _, kind in ipairs {
+    "*/*", "*", "*/png", "image", "image/", "image/p*", "text/plain; charset=utf-8", "a/b, c/d",
+  } do
+    expect_error(function() upload_gate { tokens = "a", types = { "text/plain", kind } } end,
+      "types%[2%] must be a media type")
+  end
+end)
+
+test("a secret is not told in an error", function()
+  local why = expect_error(function() upload_gate { tokens = { "s3cret one", 5 } } end)
+  expect_match(why, "tokens%[1%] must be")
+  expect_nil(why:find("s3cret", 1, true))
 end)
 
 test("a wrong option is an error in the line that gives it", function()
@@ -75,5 +94,7 @@ test("a wrong option is an error in the line that gives it", function()
   expect_match(why, "upload_gate_test.lua:%d+: upload_gate: tokens must be a text")
   expect_error(function() upload_gate() end, "expected a table of options")
   expect_error(function() upload_gate { tokens = "a", max_size = "50m" } end, "must be a number")
-  expect_error(function() upload_gate { tokens = "a", max_size = -1 } end, "number of bytes")
+  for _, size in ipairs { -1, 0 / 0, 1 / 0, 9.001e15 } do
+    expect_error(function() upload_gate { tokens = "a", max_size = size } end, "number of bytes")
+  end
 end)

@@ -6,7 +6,8 @@
 --
 -- Options:
 --   origins   text or list, required: "https://app.example"; "https://*.app.example" stands for
---             every name below it, at any depth, not for app.example itself
+--             every name below it, at any depth, not for app.example itself. A port is written
+--             unless it is the scheme's own: 443 of https, 80 of http
 --   missing   boolean: whether clients without `Origin`, which are no browsers, pass.
 --             Default: false
 --
@@ -19,6 +20,8 @@
 
 local interim = require "interim"
 local options = require "interim.scripts.options"
+
+local own_ports = { http = ":80", https = ":443" }
 
 -- `pattern` has the scheme before its star and the domain, with its dot, behind it.
 local function is_below(origin, pattern)
@@ -36,17 +39,30 @@ local function offers_websocket(req)
   return false
 end
 
+-- Whether a browser can send it: the origin of a page, which is never ws or wss.
+local function is_origin(text)
+  text = text:lower():gsub("://%*%.([%w_])", "://%1")
+  local scheme, host = text:match("^(%a[%w+.-]*)://(.+)$")
+  if not scheme or scheme == "ws" or scheme == "wss" then return false end
+  local port = host:match(":%d+$") or ""
+  host = host:sub(1, -#port - 1)
+  return port ~= own_ports[scheme] and (host:find("^[%w_][%w._-]*$") or host:find("^%[[%x:.]+%]$"))
+end
+
 return function(given)
   local o = options("websocket_origins", given, {
-    origins = { "list", required = true },
+    origins = {
+      "list", required = true,
+      of = {
+        "string", is_origin,
+        'the origin of a web page, "https://app.example": no path, nor the port of https or http',
+      },
+    },
     missing = { "boolean", default = false },
   })
   local exact, patterns = {}, {}
   for _, origin in ipairs(o.origins) do
     origin = origin:lower()
-    if not origin:gsub("://%*%.", "://"):find("^%a[%w+.-]*://[^/*%s]+$") then
-      error(("websocket_origins: %q is no origin; write \"https://app.example\""):format(origin), 2)
-    end
     if origin:find("*", 1, true) then patterns[#patterns + 1] = origin else exact[origin] = true end
   end
 

@@ -42,8 +42,17 @@ end)
 test("what is no origin is an error when the policy is loaded", function()
   for _, origin in ipairs {
     "app.example", "https://app.example/", "https://*", "https://a.*.example", "*", "https://a b",
+    "https://a.example?x", "https://a.example#x", "https://me@a.example", "https://.a.example",
+    "https://b\195\188cher.example", "https://a.example:", "https://a.example:x", "https://",
+    "https://*.", "https://*.*.a.example", "https://*.[::1]", "https://[::1", "wss://a.example",
+    "https://a.example:443", "HTTP://a.example:80", "https://*.a.example:443",
   } do
-    expect_error(function() websocket_origins { origins = origin } end, "is no origin")
+    expect_error(function() websocket_origins { origins = { origin } } end,
+      "origins%[1%] must be the origin of a web page")
   end
+  websocket_origins { origins = {
+    "http://[::1]:3000", "http://127.0.0.1:443", "https://a_b.example.", "app://localhost",
+    "chrome-extension://abcdef", "https://*.xn--bcher-kva.example:8443",
+  } }
   expect_error(function() websocket_origins {} end, "the option origins is missing")
 end)

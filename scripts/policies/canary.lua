@@ -1,4 +1,5 @@
--- For canary_test.lua: a share by address, by a key of the policy's own, and none but by header.
+-- For canary_test.lua: a share by address, by a key of the policy's own, and none but by header; a
+-- key that gives nothing.
 local canary = require "interim.scripts.canary"
 
 local ways = {
@@ -9,6 +10,7 @@ local ways = {
   ["/user"] = canary {
     upstream = "canary", share = 0.5, key = function(req) return req.headers["x-user"] or "" end,
   },
+  ["/keyless"] = canary { upstream = "canary", share = 0.5, key = function() end },
 }
 
 return {

@@ -52,6 +52,14 @@ def test_every_script_is_in_the_table_and_says_what_it_takes(name):
         assert re.search(rf"(?m)^  {option}\b", text), f"{option} is not documented"
 
 
+def test_the_scripts_know_the_fields_that_no_policy_may_set():
+    head = (ROOT / "core/http/head.c").read_text()
+    core = re.search(r"bool field_is_framing\(.*?\n}", head, re.S)[0]
+    known = re.search(r"local framing = {(.*?)\n}", (FOLDER / "options.lua").read_text(), re.S)[1]
+    assert set(re.findall(r'\["([\w-]+)"\] = true', known)) == {
+        name.lower().replace("_", "-") for name in re.findall(r"case FIELD_(\w+):", core)}
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_script_has_its_tests_and_is_short(name):
     assert (FOLDER / f"{name}_test.lua").exists()
