@@ -27,8 +27,9 @@ local interim = require "interim"
 -- field_is_framing in core/http/head.c.
 local framing = {
   ["connection"] = true, ["content-length"] = true, ["expect"] = true, ["host"] = true,
-  ["http2-settings"] = true, ["keep-alive"] = true, ["proxy-connection"] = true, ["te"] = true,
-  ["trailer"] = true, ["transfer-encoding"] = true, ["upgrade"] = true,
+  ["http2-settings"] = true, ["keep-alive"] = true, ["proxy-connection"] = true,
+  ["sec-websocket-key"] = true, ["te"] = true, ["trailer"] = true, ["transfer-encoding"] = true,
+  ["upgrade"] = true,
 }
 
 local function is_field_name(text)
