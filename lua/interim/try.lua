@@ -227,16 +227,16 @@ local function show_outcome(walk, state)
     local query = state.query and "?" .. state.query or ""
     row("then", ("to upstream %s (%s) as %s %s%s"):format(state.upstream, walk.trial:origin(),
       walk.request.method, state.path, query))
-  elseif walk.answered then
+  elseif walk.relayed then
     row("then", "the client gets the origin's response, " .. status_text(final.status))
   else
     row("then", "the client gets " .. status_text(final.status) ..
-      (final.trouble and "" or "; no origin is asked"))
+      (walk.sought and "" or "; no origin is asked"))
   end
 end
 
 local function show(walk, asked)
-  local trial, over = walk.trial, walk.final and not walk.final.trouble and not walk.answered
+  local trial, over = walk.trial, walk.final and not walk.sought
   local skipped = {}
   tool.write(("%s %s%s\n\n"):format(clean(asked.method), clean(asked.path),
     walk.request and ", from " .. walk.request.client or ""))
@@ -266,7 +266,7 @@ local function print_json(walk)
   tool.write(interim.json.encode {
     request = walk.request,
     hooks = walk.steps,
-    final = final and { status = final.status, by = walk.answered and "origin" or final.hook },
+    final = final and { status = final.status, by = walk.relayed and "origin" or final.hook },
     origin = origin,
   } .. "\n")
 end

@@ -182,10 +182,10 @@ function Walk:proxy(status, why)
   return step
 end
 
--- Whether this step ends the exchange with an answer from here.
+-- Whether this step, just asked, ends the exchange with an answer from here.
 function Walk:is_over(step)
   if step.decision == "failed" and not self.trial:fails_open() then step.status = 500 end
-  if step.decision ~= "answer" and step.status ~= 500 then return false end
+  if not step.status then return false end
   self.final = step
   return true
 end
@@ -235,8 +235,11 @@ local function trouble_of(trial, given, wanted_hook)
   end
   local told = {
     kind = found.kind, status = found.status, after = found.after, elapsed = found.after,
-    upstream = trial:request().upstream, address = trial:origin(), detail = "made up for a trial",
+    detail = "made up for a trial",
   }
+  if found.kind ~= "no_upstream" then
+    told.upstream, told.address = trial:request().upstream, trial:origin()
+  end
   for key, value in pairs(given) do told[key] = value end
   return told, found.hook
 end
@@ -244,6 +247,7 @@ end
 function Walk:fail(given, wanted_hook)
   local told, hook = trouble_of(self.trial, given, wanted_hook)
   self.trial:set_trouble(told)
+  self.sought, self.detail = told.kind ~= "no_upstream", told.detail
   local step = self:ask(hook)
   if step.decision ~= "answer" then step.status = told.status end
   step.trouble = told.kind
@@ -253,15 +257,15 @@ end
 function Walk:respond(given)
   local why = self.trial:respond(response_head(given))
   if why then error("the response is none: " .. why, 0) end
+  self.sought, self.responded = true, true
   local before = snapshot(self.trial:response())
   local step = self:ask("response")
   step.res = snapshot(self.trial:response())
   step.edits = edits_of(before, step.res)
-  if not self:is_over(step) then
-    step.status = step.res.status
-    self.final = step
-  end
-  self.answered = step.decision ~= "answer" and step.status ~= 500 or nil
+  if self:is_over(step) then return end
+  step.status = step.res.status
+  self.final = step
+  self.relayed = true
 end
 
 function Walk:find(hook)
@@ -275,20 +279,38 @@ local result_keys = {
   "bytes_in", "bytes_out", "tunnel_in", "tunnel_out", "elapsed", "connect", "first_byte", "reused",
 }
 
+-- What the proxy notes as the error: what a hook raised is in the log alone.
+function Walk:noted_error()
+  local final = self.final
+  if self.detail then return self.detail end
+  if final.decision == "failed" then
+    return final.hook == "response" and "the response hook failed" or "a hook failed"
+  end
+  return final.status >= 400 and final.error or nil
+end
+
+-- What became of an expectation or an offer; nil if there was none, or if nothing was decided.
+function Walk:noted(hook, decided)
+  local step = self:find(hook)
+  if not step then return nil end
+  if step == self.final then return step.decision == "answer" and "refused" or nil end
+  return decided(step)
+end
+
+-- Nothing is counted or timed here: those are 0.
 function Walk:log(given)
-  local expect, upgrade = self:find("expect"), self:find("upgrade")
   local told = {
     status = self.final.status,
-    outcome = self.answered and "upstream" or "here",
-    error = self.final.error or self.final.trouble and "made up for a trial" or nil,
-    upstream = self.answered and self.trial:request().upstream or nil,
-    address = self.answered and self.trial:origin() or nil,
-    expect = expect and (expect == self.final and "refused"
-                         or expect.decision == "continue" and "continue"
-                         or self.answered and "forward-final" or "forward"),
-    upgrade = upgrade and (upgrade == self.final and "refused"
-                           or not upgrade.offers and "ordinary"
-                           or self.answered and "declined" or "offered"),
+    outcome = self.relayed and "upstream" or "here",
+    error = self:noted_error(),
+    upstream = self.sought and self.trial:request().upstream or nil,
+    address = self.sought and self.trial:origin() or nil,
+    expect = self:noted("expect", function(step)
+      return step.decision == "continue" and "continue" or self.responded and "forward-final" or "forward"
+    end),
+    upgrade = self:noted("upgrade", function(step)
+      return not step.offers and "ordinary" or self.responded and "declined" or "offered"
+    end),
   }
   for key, value in pairs(given or {}) do told[key] = value end
   self.trial:set_result(told)
@@ -308,7 +330,8 @@ end
 
 -- Goes on until the hook `goal` was asked, if there is one, or as far as is known: spec.trouble
 -- (spec.trouble_hook: whose kinds are meant) or spec.response say what the origin does.
--- Gives { request =, steps =, final = }: no `final` if it depends on the origin.
+-- Gives { request =, steps =, final = }: no `final` if it depends on the origin. Of that it says
+-- whether it was `sought`, whether it `responded`, and whether the client gets this, `relayed`.
 function way.walk(trial, spec, goal)
   local walk = setmetatable({ trial = trial, steps = {} }, Walk)
   local facts, status, why = trial:begin(request_head(spec), spec.client or "127.0.0.1")
@@ -317,7 +340,7 @@ function way.walk(trial, spec, goal)
     walk.final = walk:proxy(status, why)
   elseif walk:reaches_origin(goal) then
     if not trial:request().upstream then
-      walk:fail { kind = "no_upstream" }
+      walk:fail { kind = "no_upstream", detail = "no upstream is set for this request" }
     elseif spec.trouble then
       walk:fail(spec.trouble, spec.trouble_hook)
     elseif spec.response then

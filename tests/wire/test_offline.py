@@ -215,6 +215,21 @@ def test_try_asks_about_a_response(decided):
     assert told["final"] == {"status": 502, "by": "response"}
 
 
+@pytest.mark.parametrize("says,told", [
+    (("--response", "200"), "the client gets the origin's response, 200 OK"),
+    (("--response", "500"), "the client gets 502 Bad Gateway"),
+    (("--timeout", "send"), "the client gets 522 Connection Timed Out"),
+    (("--error", "no_upstream"), "the client gets 502 Bad Gateway; no origin is asked"),
+], ids=repr)
+def test_try_says_whether_the_origin_was_asked(attempt, says, told):
+    assert attempt("GET", "/", *says).stdout.endswith(f"\n  then       {told}\n")
+
+
+def test_try_knows_a_500_of_the_origin_from_one_of_the_proxy(folder, decided):
+    (folder / "policy.lua").write_text('return { listen = 1, upstream = "127.0.0.1:9" }')
+    assert decided("GET", "/", "--response", "500")["final"] == {"status": 500, "by": "origin"}
+
+
 def test_try_does_not_wait_and_the_clock_of_hooks_moves_on(decided):
     hook = decided("GET", "/", "--response", "200")["hooks"]["response"]
     assert hook["waited"] == 3 and hook["res"]["headers"]["x-took"] == "3"
