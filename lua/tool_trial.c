@@ -199,16 +199,24 @@ static int lua_request(lua_State *L)
     return 1;
 }
 
-/* t:over_limits(): a status, or nil */
-static int lua_over_limits(lua_State *L)
+static int push_over(lua_State *L, int status)
 {
-    int status = policy_over_limits(&check_trial(L)->view);
-
     if (status != 0)
         lua_pushinteger(L, status);
     else
         lua_pushnil(L);
     return 1;
+}
+
+/* t:request_over_limits(), t:response_over_limits(): a status, or nil */
+static int lua_request_over_limits(lua_State *L)
+{
+    return push_over(L, policy_request_over_limits(&check_trial(L)->view));
+}
+
+static int lua_response_over_limits(lua_State *L)
+{
+    return push_over(L, policy_response_over_limits(&check_trial(L)->view));
 }
 
 /* t:respond(head): nothing, or why it is no response */
@@ -384,7 +392,8 @@ static const luaL_Reg methods[] = {
     {"has", lua_has},
     {"ask", lua_ask},
     {"request", lua_request},
-    {"over_limits", lua_over_limits},
+    {"request_over_limits", lua_request_over_limits},
+    {"response_over_limits", lua_response_over_limits},
     {"respond", lua_respond},
     {"response", lua_response},
     {"troubles", lua_troubles},

@@ -149,7 +149,7 @@ local function request_for(hook, given)
   return request
 end
 
--- What the goal decided; or, if the exchange was over before it was asked, who decided that.
+-- Who had the last word: the goal, or whoever ended the exchange before or after it.
 local function outcome(walk, goal)
   for _, step in ipairs(walk.steps) do
     for _, line in ipairs(step.log or {}) do M.logged[#M.logged + 1] = line end
@@ -157,7 +157,8 @@ local function outcome(walk, goal)
       M.logged[#M.logged + 1] = { level = "error", text = "the " .. step.hook .. " hook failed: " .. step.error }
     end
   end
-  local step = walk:find(goal) or walk.final or { hook = goal, decision = "not asked" }
+  local step = walk.steps[#walk.steps]
+  if step.hook ~= goal and not walk.final then step = { hook = goal, decision = "not asked" } end
   step.default, step.defined, step.trouble = nil, nil, nil
   return step
 end

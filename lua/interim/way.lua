@@ -200,7 +200,7 @@ function Walk:reaches_origin(goal)
   step.req = snapshot(trial:request())
   step.edits = edits_of(before, step.req)
   if self:is_over(step) or goal == "request" then return false end
-  local status = trial:over_limits()
+  local status = trial:request_over_limits()
   if status then
     self.final = self:proxy(status, "over a limit after the request hook")
   elseif self.request.last_hop then
@@ -263,6 +263,11 @@ function Walk:respond(given)
   step.res = snapshot(self.trial:response())
   step.edits = edits_of(before, step.res)
   if self:is_over(step) then return end
+  local status = self.trial:response_over_limits()
+  if status then
+    self.final = self:proxy(status, "over a limit after the response hook")
+    return
+  end
   step.status = step.res.status
   self.final = step
   self.relayed = true

@@ -170,6 +170,22 @@ def test_try_holds_what_the_request_hook_set_against_the_limits(decided):
     assert told["final"] == {"status": 413, "by": "proxy"}
 
 
+MANY = """return {
+  listen = 1, upstream = "127.0.0.1:9", limits = { fields = 4 },
+  response = function(req, res)
+    for i = 1, 4 do res.headers["x-" .. i] = "1" end
+  end,
+}"""
+
+
+def test_try_holds_what_the_response_hook_set_against_the_limits(folder, attempt, decided):
+    (folder / "policy.lua").write_text(MANY)
+    told = decided("GET", "/", "--response", "200")
+    assert told["final"] == {"status": 502, "by": "proxy"}
+    assert told["hooks"]["proxy"]["error"] == "over a limit after the response hook"
+    assert "the client gets 502 Bad Gateway\n" in attempt("GET", "/", "--response", "200").stdout
+
+
 def test_try_stops_at_the_last_hop(decided):
     assert decided("TRACE", "/", "-H", "Max-Forwards: 0")["final"]["status"] == 405
 
@@ -455,6 +471,18 @@ def test_a_log_hook_sees_the_result_that_a_test_tells(folder, tested):
         test("told", function()
           local r = policy:log({}, { interims = { 103, 102 }, bytes_in = 7 })
           expect_equal(r.log[1].text, "2 103 102 7")
+        end)''')
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_response_over_the_limits_is_the_proxys_word(folder, tested):
+    (folder / "policy.lua").write_text(MANY)
+    done = tested('''
+        local policy = require("interim.test").load("policy.lua")
+        test("over", function()
+          local r = policy:response {}
+          expect_equal({ r.hook, r.decision, r.status }, { "proxy", "answer", 502 })
+          expect_equal(r.error, "over a limit after the response hook")
         end)''')
     assert done.returncode == 0, done.stdout
 

@@ -11,6 +11,7 @@ from scenes import EXPECT, OK, answer_with, get, post
 POLICY = """
 upstreams = { app = "%s", gone = "127.0.0.1:%d" },
 timeouts = { response = 0.2 },
+limits = { fields = 20 },
 request = function(req)
   if req.path == "/answer" then return 403 end
   if req.path == "/boom" then error("on purpose") end
@@ -35,6 +36,11 @@ response = function(req, res)
   if req.path == "/replace" then return 503 end
   if req.path == "/fail" then error("on purpose") end
   if req.path == "/turn" then res.status = 500 end
+  if req.path == "/many" then
+    for i = 1, 20 do res.headers["x-" .. i] = "1" end
+  elseif req.path == "/long" then
+    res.headers["x-long"] = ("x"):rep(40000)
+  end
 end,
 log = function(req, res)
   print("told " .. interim.json.encode {
@@ -82,6 +88,8 @@ CASES = {
     "a response turned into a 500": (get(target="/turn"), SAYS_200),
     "a response replaced": (get(target="/replace"), SAYS_200),
     "the response hook fails": (get(target="/fail"), SAYS_200),
+    "a response with too many fields": (get(target="/many"), SAYS_200),
+    "a response with too long a head": (get(target="/long"), SAYS_200),
     "silence": (get(), SILENT),
     "silence, and a page": (get(target="/page"), SILENT),
     "silence, and the timeout hook fails": (get(target="/odd"), SILENT),
