@@ -127,6 +127,13 @@ static int lua_begin(lua_State *L)
     return 1;
 }
 
+/* t:id(): what req.id is, and what log lines begin with */
+static int lua_id(lua_State *L)
+{
+    lua_pushstring(L, check_trial(L)->id);
+    return 1;
+}
+
 static enum policy_hook check_hook(lua_State *L, int index)
 {
     const char *name = luaL_checkstring(L, index);
@@ -389,6 +396,7 @@ static int lua_close_trial(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"begin", lua_begin},
+    {"id", lua_id},
     {"has", lua_has},
     {"ask", lua_ask},
     {"request", lua_request},

@@ -123,11 +123,15 @@ local function list_or_nil(list)
   return #list > 0 and list or nil
 end
 
+local function without(text, prefix)
+  return text:sub(1, #prefix) == prefix and text:sub(#prefix + 1) or text
+end
+
 -- The log's lines without what everyone knows: the request's id and the hook's name.
-local function own_lines(log, hook)
+local function own_lines(log, id, hook)
   local lines = {}
   for _, line in ipairs(log) do
-    local text = line.text:gsub("^%x+: ", ""):gsub("^" .. hook .. " hook: ", "")
+    local text = without(without(line.text, id .. ": "), hook .. " hook: ")
     lines[#lines + 1] = { level = line.level, text = text }
   end
   return lines
@@ -153,7 +157,7 @@ Walk.__index = Walk
 
 function Walk:ask(hook)
   local verdict = self.trial:ask(hook)
-  local lines = own_lines(verdict.log, hook)
+  local lines = own_lines(verdict.log, self.trial:id(), hook)
   local step = { hook = hook, defined = self.trial:has(hook), waited = verdict.waited }
   step.decision = verdict.kind
   if verdict.kind == "default" then

@@ -272,6 +272,22 @@ def test_try_shows_a_hook_that_fails(attempt, path, why):
     assert "the client gets 500 Internal Server Error" in done.stdout
 
 
+def test_an_error_is_told_whatever_the_id_of_the_request(folder, attempt, tested):
+    """That of a trusted peer may hold anything that a log's line holds."""
+    (folder / "policy.lua").write_text(POLICY.replace('"app",', '"app", trusted_proxies = { "127.0.0.1" },', 1))
+    for name in ("req-1", "7", "a.-", "expect", "a:b@c/d=+~"):
+        given = ("-H", "X-Request-Id: " + name)
+        assert "failed: policy.lua:10: on purpose\n" in attempt("GET", "/boom", *given).stdout
+        assert "| info: asked by 127.0.0.1 50000\n" in attempt("PUT", "/", *EXPECT, *given).stdout
+    done = tested('''
+        local policy = require("interim.test").load("policy.lua")
+        test("boom", function()
+          local r = policy:request { path = "/boom", headers = { ["x-request-id"] = "req-1" } }
+          expect_match(r.error, "on purpose$")
+        end)''')
+    assert done.returncode == 0, done.stdout
+
+
 def test_try_goes_on_after_a_failure_if_the_policy_says_so(folder, decided):
     text = POLICY.replace('upstream  = "app",', 'upstream  = "app", on_error = "default",')
     (folder / "policy.lua").write_text(text)
