@@ -1,6 +1,7 @@
 -- test: what test files see: `test`, the expectations, and policies to ask.
 local ok, tool = pcall(require, "interim.tool")
 if not ok then error("interim.test is for test files, which `interim test` runs", 0) end
+local given = require "interim.given"
 local way = require "interim.way"
 
 local M = {
@@ -127,10 +128,10 @@ local function has(headers, wanted)
 end
 
 -- A copy of the request, with the fields that make the proxy ask the hook.
-local function request_for(hook, given)
+local function request_for(hook, said)
   local request, headers = {}, {}
-  for key, value in pairs(given) do request[key] = value end
-  for name, value in pairs(given.headers or {}) do headers[name] = value end
+  for key, value in pairs(said) do request[key] = value end
+  for name, value in pairs(said.headers or {}) do headers[name] = value end
   request.headers = headers
   if hook == "expect" then
     request.method = request.method or "PUT"
@@ -163,12 +164,12 @@ local function outcome(walk, goal)
   return step
 end
 
-local function ask(policy, hook, given, spec)
+local function ask(policy, hook, request, spec)
   local trial = trial_of(policy, hook)
-  given = given or {}
-  way.check_request("the request", given, 3)
+  request = request or {}
+  given.check_request(request, 3)
   spec = spec or {}
-  for key, value in pairs(request_for(hook, given)) do spec[key] = value end
+  for key, value in pairs(request_for(hook, request)) do spec[key] = value end
   local fine, walk = pcall(way.walk, trial, spec, hook)
   if not fine then error(walk, 3) end
   return outcome(walk, hook)
@@ -181,7 +182,7 @@ function Policy:upgrade(request) return (ask(self, "upgrade", request)) end
 
 local function trouble_for(hook, t)
   if type(t) ~= "table" then t = { kind = t } end
-  way.check_trouble("what went wrong", t, 3)
+  given.check_trouble(t, 3)
   return { trouble = t, trouble_hook = hook }
 end
 
@@ -194,12 +195,12 @@ function Policy:error(request, e)
 end
 
 function Policy:response(request, response)
-  way.check_response("the response", response or {}, 2)
+  given.check_response(response or {}, 2)
   return (ask(self, "response", request, { response = response or {} }))
 end
 
 function Policy:log(request, result)
-  way.check_result("the result", result or {}, 2)
+  given.check_result(result or {}, 2)
   return (ask(self, "log", request, { response = {}, result = result or {} }))
 end
 

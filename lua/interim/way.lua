@@ -5,24 +5,6 @@ local tool = require "interim.tool"
 
 local way = {}
 
--- An error at the place of the user's own call, `level` calls up from here.
-local function refuse(level, ...)
-  error(string.format(...), level + 1)
-end
-
--- Nothing is silently ignored: each key of `given` must be a known one.
-function way.check_keys(what, given, known, level)
-  if type(given) ~= "table" then refuse(level + 1, "%s must be a table, not %s", what, type(given)) end
-  for key in pairs(given) do
-    local found = false
-    for _, name in ipairs(known) do found = found or key == name end
-    if not found then
-      local hint = type(key) == "string" and tool.hint(key, known) or ""
-      refuse(level + 1, "%s has no field %q%s", what, tostring(key), hint)
-    end
-  end
-end
-
 local function sorted_keys(t)
   local keys = {}
   for key in pairs(t) do keys[#keys + 1] = key end
@@ -41,9 +23,6 @@ local function add_fields(lines, spec)
     local values = spec.headers[name]
     if type(values) ~= "table" then values = { values } end
     for _, value in ipairs(values) do
-      if type(name) ~= "string" or (type(value) ~= "string" and type(value) ~= "number") then
-        error("headers: a name must be text, and its value text or a list of texts", 0)
-      end
       lines[#lines + 1] = name .. ": " .. value
       given[name:lower()] = true
     end
@@ -217,11 +196,6 @@ function Walk:reaches_origin(goal)
   return not self.final and not asked_before_the_origin[goal]
 end
 
-local trouble_keys = {
-  "kind", "status", "after", "elapsed", "upstream", "address", "detail", "interims",
-  "last_interim", "bytes_sent",
-}
-
 -- What is known of the trouble of this kind; `given` overrides it.
 local function trouble_of(trial, given, wanted_hook)
   local kinds, found = {}, nil
@@ -283,11 +257,6 @@ function Walk:find(hook)
   end
 end
 
-local result_keys = {
-  "status", "outcome", "error", "upstream", "address", "expect", "upgrade", "interims",
-  "bytes_in", "bytes_out", "tunnel_in", "tunnel_out", "elapsed", "connect", "first_byte", "reused",
-}
-
 -- What the proxy notes as the error: what a hook raised is in the log alone.
 function Walk:noted_error()
   local final = self.final
@@ -324,17 +293,6 @@ function Walk:log(given)
   for key, value in pairs(given or {}) do told[key] = value end
   self.trial:set_result(told)
   self:ask("log")
-end
-
--- Checks what a user says about the response or about what went wrong.
-function way.check_trouble(what, given, level) way.check_keys(what, given, trouble_keys, level + 1) end
-function way.check_result(what, given, level) way.check_keys(what, given, result_keys, level + 1) end
-function way.check_response(what, given, level)
-  way.check_keys(what, given, { "status", "reason", "headers" }, level + 1)
-end
-function way.check_request(what, given, level)
-  way.check_keys(what, given,
-    { "method", "path", "query", "version", "headers", "client", "body_size" }, level + 1)
 end
 
 -- Goes on until the hook `goal` was asked, if there is one, or as far as is known: spec.trouble

@@ -457,9 +457,28 @@ FAILING = {
     "policy:timeout({}, 'refused')": 'there is no timeout of the kind "refused"',
     "policy:response({}, { stats = 1 })": 'the response has no field "stats"; did you mean "status"?',
     "policy:log({}, { outcom = 1 })": 'the result has no field "outcom"; did you mean "outcome"?',
-    "policy:timeout({}, { kind = 'send', after = 'soon' })": "after must be a number, not string",
-    "policy:timeout({}, { kind = 'send', elapsed = -1 })": "elapsed must be a number from 0 on",
-    "policy:timeout({}, { kind = 'send', address = {} })": "address must be text, not table",
+    "policy:timeout({}, { kind = 'send', after = 'soon' })": 'after must be a number from 0 on, not "soon"',
+    "policy:timeout({}, { kind = 'send', elapsed = -1 })": "elapsed must be a number from 0 on, not -1",
+    "policy:timeout({}, { kind = 'send', address = {} })": "address must be text, not a table",
+    "policy:timeout({}, { kind = 'send', interims = 1.5 })": "interims must be a whole number from 0 on, not 1.5",
+    "policy:response({}, { status = 103 })": "status must be a whole number from 200 to 599, not 103",
+    "policy:log({}, { interims = 3 })":
+        "the result: interims must be a list of codes from 100 to 199, not 3",
+    "policy:log({}, { interims = { 'x' } })": "interims must be a list of codes from 100 to 199, not a table",
+    "policy:log({}, { interims = { first = 103 } })": "interims must be a list of codes",
+    "policy:log({}, { interims = { 103, 103 }, interim_count = 1 })":
+        "interim_count must be at least 2, as many as interims has, not 1",
+    "policy:log({}, { reused = 'no' })": 'the result: reused must be true or false, not "no"',
+    "policy:log({}, { status = 1e9 })": "status must be a whole number from 0 to 599",
+    "policy:request { headers = 'x' }": 'the request: headers must be a table, not "x"',
+    "policy:request { headers = { x = { a = 'b' } } }":
+        'the request: headers["x"] must be text or a list of texts, not a table',
+    "policy:request { headers = { x = { 'a', nil, 'b' } } }": "must be text or a list of texts",
+    "policy:request { headers = { x = true } }": 'headers["x"] must be text or a list of texts, not true',
+    "policy:request { headers = { 'x' } }": "a name in headers must be text, not 1",
+    "policy:request { path = {} }": "the request: path must be text, not a table",
+    "policy:request { body_size = 'x' }": 'body_size must be a whole number from 0 on, not "x"',
+    "policy:request(1)": "the request must be a table, not 1",
     "policy:expect { client = 'x:y' }": '"x:y": ',
     "policy.expect { path = '/' }": "call it as policy:expect { … }",
     "require('interim.test').load('none.lua')": "none.lua: cannot be read: No such file",
@@ -481,12 +500,18 @@ def test_a_test_that_fails_says_where_and_why(tested, body, message):
 
 def test_a_log_hook_sees_the_result_that_a_test_tells(folder, tested):
     (folder / "told.lua").write_text('''return { listen = 1, upstream = "127.0.0.1:9",
-        log = function(req, res) print(#res.interims, res.interims[1], res.interims[2], res.bytes_in) end }''')
+        log = function(req, res) print(#res.interims, res.interims[1], res.interims[2], res.bytes_in, res.interim_count, res.reused)
+        end }''')
     done = tested('''
         local policy = require("interim.test").load("told.lua")
         test("told", function()
           local r = policy:log({}, { interims = { 103, 102 }, bytes_in = 7 })
-          expect_equal(r.log[1].text, "2 103 102 7")
+          expect_equal(r.log[1].text, "2 103 102 7 2 false")
+          r = policy:log({}, { interim_count = 3, reused = true })
+          expect_equal(r.log[1].text, "3 103 103 0 3 true")
+          r = policy:log({}, { interims = { 102 }, interim_count = 400 })
+          expect_equal(r.log[1].text, "16 102 103 0 400 false")
+          expect_equal(policy:log({}).log[1].text, "0 nil nil 0 0 false")
         end)''')
     assert done.returncode == 0, done.stdout
 
