@@ -235,22 +235,36 @@ local function show_outcome(walk, state)
   end
 end
 
+local order = { "request", "expect", "upgrade", "timeout", "error", "response", "log" }
+
+-- The steps as they were taken; between them, where they would have been, the hooks not asked.
+local function show_steps(walk)
+  local over, skipped, at = walk.final and not walk.sought, {}, 1
+  local function pass_over_up_to(asked)
+    while order[at] and order[at] ~= asked do
+      local hook = order[at]
+      at = at + 1
+      if why_not[hook] and walk.trial:has(hook) then
+        if over then skipped[#skipped + 1] = hook else row(hook, why_not[hook], "2") end
+      end
+    end
+    at = at + 1
+  end
+
+  for _, step in ipairs(walk.steps) do
+    if step.hook ~= "proxy" then pass_over_up_to(step.hook) end
+    show_step(step, walk.trial:fails_open())
+  end
+  pass_over_up_to(nil)
+  if #skipped > 0 then row("not asked", table.concat(skipped, ", "), "2") end
+end
+
 local function show(walk, asked)
-  local trial, over = walk.trial, walk.final and not walk.sought
-  local skipped = {}
   tool.write(("%s %s%s\n\n"):format(clean(asked.method), clean(asked.path),
     walk.request and ", from " .. walk.request.client or ""))
-  for _, hook in ipairs { "proxy", "request", "expect", "upgrade", "timeout", "error", "response", "log" } do
-    local step = walk:find(hook)
-    if step then
-      show_step(step, trial:fails_open())
-    elseif why_not[hook] and trial:has(hook) then
-      if over then skipped[#skipped + 1] = hook else row(hook, why_not[hook], "2") end
-    end
-  end
-  if #skipped > 0 then row("not asked", table.concat(skipped, ", "), "2") end
+  show_steps(walk)
   tool.write("\n")
-  show_outcome(walk, walk.request and trial:request() or {})
+  show_outcome(walk, walk.request and walk.trial:request() or {})
 end
 
 -- ---- for programs ----

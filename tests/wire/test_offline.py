@@ -186,6 +186,22 @@ def test_try_holds_what_the_response_hook_set_against_the_limits(folder, attempt
     assert "the client gets 502 Bad Gateway\n" in attempt("GET", "/", "--response", "200").stdout
 
 
+def labels(done):
+    """What stands in the left column, from above."""
+    return re.findall(r"^  (\(?\w+\)?(?: asked)?)  ", done.stdout, re.MULTILINE)
+
+
+def test_try_prints_what_happened_in_its_order(folder, attempt):
+    assert labels(attempt("PUT", "/up/x", "--body-size", str(2 << 20))) == [
+        "request", "(proxy)", "log", "not asked", "then"]
+    assert labels(attempt("GET", "/a b")) == ["(proxy)", "log", "not asked", "then"]
+    assert labels(attempt("GET", "/", "--timeout", "send")) == [
+        "request", "expect", "upgrade", "timeout", "response", "log", "then"]
+    (folder / "policy.lua").write_text(
+        MANY.replace("listen = 1,", "listen = 1, timeout = function() end, log = function() end,"))
+    assert labels(attempt("GET", "/", "--response", "200")) == ["timeout", "response", "(proxy)", "log", "then"]
+
+
 def test_try_stops_at_the_last_hop(decided):
     assert decided("TRACE", "/", "-H", "Max-Forwards: 0")["final"]["status"] == 405
 
