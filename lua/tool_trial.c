@@ -355,7 +355,7 @@ static void set_metatable(lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-int trial_push(lua_State *L, const char *path)
+int trial_push(lua_State *L, const char *path, unsigned allow)
 {
     char text[4096];
     struct buf errors;
@@ -364,7 +364,7 @@ int trial_push(lua_State *L, const char *path)
     memset(t, 0, sizeof *t);
     set_metatable(L);
     buf_init(&errors, sizeof text - 1);
-    bool ok = trial_open(t, path, &errors);
+    bool ok = trial_open(t, path, allow, &errors);
     struct slice why = buf_slice(&errors);
     while (why.len > 0 && why.at[why.len - 1] == '\n')
         why.len--;

@@ -17,6 +17,8 @@ Options:
   -R 'NAME: VALUE'      a field of that response; may be given several times
   --timeout KIND        the origin is too slow: body, connect, send, response, processing, exchange
   --error KIND          it fails: refused, unreachable, closed, bad_response, no_upstream
+  --allow NAMES         let the policy use what is kept from it otherwise, as `interim run` does:
+                        io, os, ffi, jit, debug, load, separated by commas
   --json                print one JSON object
   --help                this text
 
@@ -36,10 +38,10 @@ line was wrong.
 -- ---- the command line ----
 
 local valued = {
-  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error",
+  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error", "--allow",
 }
 local known = {
-  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error", "--json", "--help",
+  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error", "--allow", "--json", "--help",
 }
 
 local function wrong(...)
@@ -78,6 +80,9 @@ local function take_option(asked, name, value)
     asked.client = value
   elseif name == "--response" then
     asked.response = { status = number_from(name, value, 200, 599) }
+  elseif name == "--allow" then
+    local allow, why = tool.allow(value)
+    asked.allow = bit.bor(asked.allow, allow or wrong("%s", why))
   else
     asked.trouble = { kind = value }
     asked.trouble_hook = name:sub(3)
@@ -85,7 +90,7 @@ local function take_option(asked, name, value)
 end
 
 local function parse(args)
-  local asked = { lines = {}, response_lines = {} }
+  local asked = { lines = {}, response_lines = {}, allow = 0 }
   local words, i = {}, 1
   while args[i] do
     local word = args[i]
@@ -293,7 +298,7 @@ local function has_failed(walk)
 end
 
 local function run(asked)
-  local loaded, trial, said = pcall(tool.trial, asked.policy)
+  local loaded, trial, said = pcall(tool.trial, asked.policy, asked.allow)
   if not loaded then
     tool.complain(trial .. "\n")
     return 1

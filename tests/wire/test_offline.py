@@ -678,6 +678,37 @@ def test_types_are_written_to_stdout_or_a_file(folder):
     assert done.returncode == 1 and "/dev/full cannot be written: No space left" in done.stderr
 
 
+# ---- what is allowed ----
+
+ALLOWED = """local text = io and "io" or "no io"
+return { listen = 1, upstream = "127.0.0.1:9", request = function()
+  return { status = 200, body = text .. (os.remove and ", os" or "") }
+end }"""
+
+ALLOWED_TEST = """local policy = require("interim.test").load("policy.lua")
+test("it", function()
+  expect_nil(io)
+  expect_equal(policy:request({}).body, "io, os")
+end)"""
+
+
+def test_a_policy_under_trial_may_use_what_is_allowed_it(folder, decided, tested):
+    (folder / "policy.lua").write_text(ALLOWED)
+    for words in ((), ("--allow", "io,os"), ("--allow=os", "--allow", "io")):
+        assert decided("GET", "/", *words)["hooks"]["request"]["body"] == ("io, os" if words else "no io")
+        assert tested(ALLOWED_TEST, *words).returncode == (0 if words else 1)
+
+
+@pytest.mark.parametrize("words,message", [
+    (["--allow", "io,net"], '--allow takes io, os, ffi, jit, debug, load, not "net"'),
+    (["--allow"], "--allow needs a value"), (["--alow=io"], 'did you mean "--allow"'),
+], ids=repr)
+def test_what_cannot_be_allowed_is_told(attempt, tested, words, message):
+    for done in (attempt("GET", "/", *words), tested(TEST, *words)):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr and "--help" in done.stderr
+
+
 # ---- all three ----
 
 @pytest.mark.parametrize("words,message", [
