@@ -9,14 +9,16 @@ from harness import free_port, run
 from scenes import EXPECT, OK, answer_with, get, post
 
 POLICY = """
-upstreams = { app = "%s", gone = "127.0.0.1:%d" },
-timeouts = { response = 0.2 },
+upstreams = {
+  app = "%s", gone = "127.0.0.1:%d",
+  slow = { addresses = "%s", timeouts = { response = 0.2 } },
+},
 limits = { fields = 20 },
 request = function(req)
   if req.path == "/answer" then return 403 end
   if req.path == "/boom" then error("on purpose") end
   if req.path == "/small" then req.max_body = 1 end
-  if req.path ~= "/nowhere" then req.upstream = req.path == "/gone" and "gone" or "app" end
+  if req.path ~= "/nowhere" then req.upstream = req.query or "app" end
 end,
 expect = function(req)
   if req.path == "/continue" then return "continue" end
@@ -75,13 +77,13 @@ CASES = {
     "the expect hook fails": (post(*HELD, target="/odd"), NOT_ASKED),
     "an expectation, continued": (post(*HELD, target="/continue"), SAYS_200),
     "an expectation, forwarded": (post(*HELD), SAYS_200),
-    "an expectation, and silence": (post(*HELD), SILENT),
+    "an expectation, and silence": (post(*HELD, target="/?slow"), SILENT),
     "an expectation, and a response replaced": (post(*HELD, target="/replace"), SAYS_200),
     "an offer is refused": (get(*OFFER, target="/refuse"), NOT_ASKED),
     "the upgrade hook fails": (get(*OFFER, target="/odd"), NOT_ASKED),
     "an offer, not passed on": (get(*OFFER, target="/plain"), SAYS_200),
     "an offer, declined": (get(*OFFER), SAYS_200),
-    "an offer, and silence": (get(*OFFER), SILENT),
+    "an offer, and silence": (get(*OFFER, target="/?slow"), SILENT),
     "an offer, and a response replaced": (get(*OFFER, target="/replace"), SAYS_200),
     "a response": (get(), SAYS_200),
     "a 500 of the origin": (get(), SAYS_500),
@@ -90,11 +92,11 @@ CASES = {
     "the response hook fails": (get(target="/fail"), SAYS_200),
     "a response with too many fields": (get(target="/many"), SAYS_200),
     "a response with too long a head": (get(target="/long"), SAYS_200),
-    "silence": (get(), SILENT),
-    "silence, and a page": (get(target="/page"), SILENT),
-    "silence, and the timeout hook fails": (get(target="/odd"), SILENT),
+    "silence": (get(target="/?slow"), SILENT),
+    "silence, and a page": (get(target="/page?slow"), SILENT),
+    "silence, and the timeout hook fails": (get(target="/odd?slow"), SILENT),
     "the origin closes": (get(), CLOSES),
-    "the origin is gone": (get(target="/gone"), ("not asked", ("--error", "refused"))),
+    "the origin is gone": (get(target="/?gone"), ("not asked", ("--error", "refused"))),
 }
 
 
@@ -128,7 +130,7 @@ def gone():
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_log_hook_is_told_by_a_trial_what_it_is_told_on_the_wire(start, origin, gone, case):
     head, (says, words) = case
-    proxy = start(POLICY % (origin.text, gone), upstream=None)
+    proxy = start(POLICY % (origin.text, gone, origin.text), upstream=None)
     wire = on_the_wire(proxy, origin, head, says)
     trial = in_a_trial(proxy, head, words)
     if trial.get("error") == "made up for a trial":
