@@ -20,12 +20,15 @@ static const char test_help[] =
     "interim test - run policy tests\n"
     "\n"
     "Usage:\n"
-    "  interim test [FILE | FOLDER]... [--json | --tap]\n"
+    "  interim test [FILE | FOLDER]... [--allow NAMES] [--json | --tap]\n"
     "\n"
     "Options:\n"
-    "  --json   print one JSON object per test, then one with the sums\n"
-    "  --tap    print TAP, the Test Anything Protocol\n"
-    "  --help   this text\n"
+    "  --allow NAMES   let the policies, not the test files, use what is kept from them otherwise, "
+    "as\n"
+    "                  `interim run` does: io, os, ffi, jit, debug, load, separated by commas\n"
+    "  --json          print one JSON object per test, then one with the sums\n"
+    "  --tap           print TAP, the Test Anything Protocol\n"
+    "  --help          this text\n"
     "\n"
     "Without FILEs, all files named *_test.lua in this folder and below are run. A test file:\n"
     "\n"
@@ -71,6 +74,20 @@ static int refuse_option(const char *command, const char *word, const char *cons
                   words_hint(hint, sizeof hint, slice_of_string(word), known, count));
 }
 
+/* Whether argv[*i] is this option. Its value may be the next word; NULL: there is none. */
+static bool is_option(const char *name, int argc, char *const argv[], int *i, const char **value)
+{
+    size_t len = strlen(name);
+
+    if (strncmp(argv[*i], name, len) != 0 || (argv[*i][len] != '=' && argv[*i][len] != '\0'))
+        return false;
+    if (argv[*i][len] == '=')
+        *value = argv[*i] + len + 1;
+    else
+        *value = *i + 1 < argc ? argv[++*i] : NULL;
+    return true;
+}
+
 /* ---- try ---- */
 
 struct words {
@@ -109,6 +126,7 @@ int commands_try(int argc, char *const argv[])
 
 struct testing {
     const char *form;
+    unsigned allow;   /* to the policies */
     const char *file; /* that is running */
     int passed, failed;
 };
@@ -120,7 +138,8 @@ static int push_file(lua_State *L, void *data)
     lua_pushstring(L, t->file);
     lua_pushstring(L, t->form);
     lua_pushinteger(L, t->passed + t->failed + 1);
-    return 3;
+    lua_pushinteger(L, (lua_Integer)t->allow);
+    return 4;
 }
 
 static void run_file(struct testing *t, const char *file)
@@ -201,29 +220,52 @@ static int run_tests(struct testing *t, char *const *paths, int count)
     return output_end(EXIT_FAILURE);
 }
 
+static bool read_allow(struct testing *t, const char *names)
+{
+    char why[256] = "--allow needs a value";
+
+    if (names != NULL && settings_read_allow(slice_of_string(names), &t->allow, why, sizeof why))
+        return true;
+    fprintf(stderr, "interim test: %s\nTry `interim test --help`.\n", why);
+    return false;
+}
+
+/* The files and folders go to paths[*count]. False: it is done, with this exit status. */
+static bool read_test_words(struct testing *t, int argc, char *const argv[], char **paths,
+                            int *count, int *status)
+{
+    static const char *const known[] = {"--allow", "--json", "--tap", "--help"};
+    const char *value;
+
+    *status = EXIT_USAGE;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(test_help, stdout);
+            *status = output_end(EXIT_SUCCESS);
+            return false;
+        }
+        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--tap") == 0) {
+            t->form = argv[i] + 2;
+        } else if (is_option("--allow", argc, argv, &i, &value)) {
+            if (!read_allow(t, value))
+                return false;
+        } else if (argv[i][0] == '-') {
+            refuse_option("test", argv[i], known, 4);
+            return false;
+        } else {
+            paths[(*count)++] = argv[i];
+        }
+    }
+    return true;
+}
+
 int commands_test(int argc, char *const argv[])
 {
-    static const char *const known[] = {"--json", "--tap", "--help"};
     struct testing t = {.form = "text"};
     char **paths = calloc((size_t)argc + 1, sizeof *paths);
     int count = 0, status = EXIT_FAILURE;
 
-    for (int i = 0; paths != NULL && i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(test_help, stdout);
-            free(paths);
-            return output_end(EXIT_SUCCESS);
-        }
-        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--tap") == 0) {
-            t.form = argv[i] + 2;
-        } else if (argv[i][0] == '-') {
-            free(paths);
-            return refuse_option("test", argv[i], known, 3);
-        } else {
-            paths[count++] = argv[i];
-        }
-    }
-    if (paths != NULL)
+    if (paths != NULL && read_test_words(&t, argc, argv, paths, &count, &status))
         status = run_tests(&t, paths, count);
     free(paths);
     return status;
@@ -261,13 +303,12 @@ int commands_types(int argc, char *const argv[])
             fputs(types_help, stdout);
             return output_end(EXIT_SUCCESS);
         }
-        if (strncmp(argv[i], "--output=", 9) == 0)
-            output = argv[i] + 9;
-        else if (strcmp(argv[i], "--output") == 0 && i + 1 < argc)
-            output = argv[++i];
-        else if (strcmp(argv[i], "--output") == 0)
-            return refuse("types", "a file is needed behind", argv[i], "");
-        else if (argv[i][0] == '-')
+        if (is_option("--output", argc, argv, &i, &output)) {
+            if (output == NULL)
+                return refuse("types", "a file is needed behind", argv[i], "");
+            continue;
+        }
+        if (argv[i][0] == '-')
             return refuse_option("types", argv[i], known, 2);
         else
             return refuse("types", "no words but options are taken: what is", argv[i], "?");

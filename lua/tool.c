@@ -102,7 +102,24 @@ static int lua_run_script(lua_State *L)
     return 0;
 }
 
-/* trial(path): relative to the script, or to the current folder if there is none. */
+/* allow(names): the bits of what `--allow` lists; nil, why if a name is unknown */
+static int lua_allow(lua_State *L)
+{
+    size_t len;
+    const char *names = luaL_checklstring(L, 1, &len);
+    unsigned allow = 0;
+    char why[256];
+
+    if (settings_read_allow(slice_of(names, len), &allow, why, sizeof why)) {
+        lua_pushinteger(L, (lua_Integer)allow);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+/* trial(path, allow): relative to the script, or to the current folder if there is none. */
 static int lua_trial(lua_State *L)
 {
     struct slice folder = engine_of(L)->bundle->folder;
@@ -114,13 +131,20 @@ static int lua_trial(lua_State *L)
     int len = snprintf(path, sizeof path, "%.*s%s", SLICE_ARG(folder), name);
     if (len < 0 || (size_t)len >= sizeof path)
         return luaL_error(L, "%s: the path is too long", name);
-    return trial_push(L, path);
+    return trial_push(L, path, (unsigned)luaL_optinteger(L, 2, 0));
 }
 
 static const luaL_Reg functions[] = {
-    {"write", lua_write},           {"complain", lua_complain}, {"hint", lua_hint},
-    {"reason", lua_reason},         {"where", lua_where_of},    {"attempt", lua_attempt},
-    {"run_script", lua_run_script}, {"trial", lua_trial},       {NULL, NULL},
+    {"write", lua_write},
+    {"complain", lua_complain},
+    {"hint", lua_hint},
+    {"reason", lua_reason},
+    {"where", lua_where_of},
+    {"attempt", lua_attempt},
+    {"run_script", lua_run_script},
+    {"allow", lua_allow},
+    {"trial", lua_trial},
+    {NULL, NULL},
 };
 
 static int provide(lua_State *L)

@@ -24,8 +24,9 @@ void tool_close(struct tool *t);
 bool tool_call(struct tool *t, const char *module, int (*push)(lua_State *L, void *data),
                void *data, int *results, int count);
 
-/* Pushes a new trial of the policy file at this path and a list of what the file logged, or raises
- * why it cannot be loaded. */
-int trial_push(lua_State *L, const char *path);
+/* Pushes a new trial of the policy file at this path, which may use what `allow` (bits of
+ * settings_allow_bit) adds, and a list of what the file logged; or raises why it cannot be loaded.
+ */
+int trial_push(lua_State *L, const char *path, unsigned allow);
 
 #endif

@@ -2,6 +2,7 @@
  * tool_trial: trials as objects of the tools' Lua: tables in, tables out. Which question follows
  * which is for lua/interim/way.lua.
  */
+#include "told.h"
 #include "tool.h"
 #include "trial.h"
 
@@ -127,6 +128,13 @@ static int lua_begin(lua_State *L)
     return 1;
 }
 
+/* t:id(): what req.id is, and what log lines begin with */
+static int lua_id(lua_State *L)
+{
+    lua_pushstring(L, check_trial(L)->id);
+    return 1;
+}
+
 static enum policy_hook check_hook(lua_State *L, int index)
 {
     const char *name = luaL_checkstring(L, index);
@@ -199,16 +207,24 @@ static int lua_request(lua_State *L)
     return 1;
 }
 
-/* t:over_limits(): a status, or nil */
-static int lua_over_limits(lua_State *L)
+static int push_over(lua_State *L, int status)
 {
-    int status = policy_over_limits(&check_trial(L)->view);
-
     if (status != 0)
         lua_pushinteger(L, status);
     else
         lua_pushnil(L);
     return 1;
+}
+
+/* t:request_over_limits(), t:response_over_limits(): a status, or nil */
+static int lua_request_over_limits(lua_State *L)
+{
+    return push_over(L, policy_request_over_limits(&check_trial(L)->view));
+}
+
+static int lua_response_over_limits(lua_State *L)
+{
+    return push_over(L, policy_response_over_limits(&check_trial(L)->view));
 }
 
 /* t:respond(head): nothing, or why it is no response */
@@ -276,67 +292,14 @@ static int lua_fails_open(lua_State *L)
     return 1;
 }
 
-/* ---- what the timeout, error and log hooks are told: from the table at 2 ---- */
-
-static const char *get_text(lua_State *L, struct trial *t, const char *key)
-{
-    lua_getfield(L, 2, key);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        return "";
-    }
-    if (lua_type(L, -1) != LUA_TSTRING)
-        refuse(L, "%s must be text, not %s", key, luaL_typename(L, -1));
-    const char *copy = arena_string(&t->arena, slice_of_string(lua_tostring(L, -1)));
-    lua_pop(L, 1);
-    return copy != NULL ? copy : "";
-}
-
-static double get_number(lua_State *L, const char *key)
-{
-    lua_getfield(L, 2, key);
-    if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER)
-        refuse(L, "%s must be a number, not %s", key, luaL_typename(L, -1));
-    double number = lua_tonumber(L, -1);
-    lua_pop(L, 1);
-    if (!(number >= 0 && number <= 9e15))
-        refuse(L, "%s must be a number from 0 on", key);
-    return number;
-}
-
 /* t:set_trouble(table) */
 static int lua_set_trouble(lua_State *L)
 {
     struct trial *t = check_trial(L);
 
     luaL_checktype(L, 2, LUA_TTABLE);
-    t->trouble = (struct policy_trouble){
-        .kind = get_text(L, t, "kind"),
-        .status = (int)get_number(L, "status"),
-        .after = get_number(L, "after"),
-        .elapsed = get_number(L, "elapsed"),
-        .upstream = get_text(L, t, "upstream"),
-        .address = get_text(L, t, "address"),
-        .detail = get_text(L, t, "detail"),
-        .interims = (size_t)get_number(L, "interims"),
-        .last_interim = (int)get_number(L, "last_interim"),
-        .bytes_sent = (uint64_t)get_number(L, "bytes_sent"),
-    };
-    t->view.trouble = &t->trouble;
+    told_trouble(L, t);
     return 0;
-}
-
-static size_t get_codes(lua_State *L, struct trial *t)
-{
-    lua_getfield(L, 2, "interims");
-    size_t count = lua_istable(L, -1) ? lua_objlen(L, -1) : 0;
-    for (size_t i = 0; i < count && i < POLICY_INTERIM_CODES; i++) {
-        lua_rawgeti(L, -1, (int)i + 1);
-        t->codes[i] = (int)lua_tointeger(L, -1);
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-    return count;
 }
 
 /* t:set_result(table) */
@@ -345,29 +308,7 @@ static int lua_set_result(lua_State *L)
     struct trial *t = check_trial(L);
 
     luaL_checktype(L, 2, LUA_TTABLE);
-    lua_getfield(L, 2, "reused");
-    bool reused = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    t->result = (struct policy_result){
-        .status = (int)get_number(L, "status"),
-        .outcome = get_text(L, t, "outcome"),
-        .error = get_text(L, t, "error"),
-        .upstream = get_text(L, t, "upstream"),
-        .address = get_text(L, t, "address"),
-        .expect = get_text(L, t, "expect"),
-        .upgrade = get_text(L, t, "upgrade"),
-        .interims = t->codes,
-        .interim_count = get_codes(L, t),
-        .bytes_in = (uint64_t)get_number(L, "bytes_in"),
-        .bytes_out = (uint64_t)get_number(L, "bytes_out"),
-        .tunnel_in = (uint64_t)get_number(L, "tunnel_in"),
-        .tunnel_out = (uint64_t)get_number(L, "tunnel_out"),
-        .elapsed = get_number(L, "elapsed"),
-        .connect = get_number(L, "connect"),
-        .first_byte = get_number(L, "first_byte"),
-        .reused = reused,
-    };
-    t->view.result = &t->result;
+    told_result(L, t);
     return 0;
 }
 
@@ -381,10 +322,12 @@ static int lua_close_trial(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"begin", lua_begin},
+    {"id", lua_id},
     {"has", lua_has},
     {"ask", lua_ask},
     {"request", lua_request},
-    {"over_limits", lua_over_limits},
+    {"request_over_limits", lua_request_over_limits},
+    {"response_over_limits", lua_response_over_limits},
     {"respond", lua_respond},
     {"response", lua_response},
     {"troubles", lua_troubles},
@@ -412,7 +355,7 @@ static void set_metatable(lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-int trial_push(lua_State *L, const char *path)
+int trial_push(lua_State *L, const char *path, unsigned allow)
 {
     char text[4096];
     struct buf errors;
@@ -421,7 +364,7 @@ int trial_push(lua_State *L, const char *path)
     memset(t, 0, sizeof *t);
     set_metatable(L);
     buf_init(&errors, sizeof text - 1);
-    bool ok = trial_open(t, path, &errors);
+    bool ok = trial_open(t, path, allow, &errors);
     struct slice why = buf_slice(&errors);
     while (why.len > 0 && why.at[why.len - 1] == '\n')
         why.len--;

@@ -32,12 +32,13 @@ static bool load(struct trial *t, const char *path, struct buf *bundle, struct b
     return t->policy != NULL;
 }
 
-bool trial_open(struct trial *t, const char *path, struct buf *errors)
+bool trial_open(struct trial *t, const char *path, unsigned allow, struct buf *errors)
 {
     struct buf bundle;
 
     memset(t, 0, sizeof *t);
     settings_default(&t->settings);
+    t->settings.allow = allow;
     arena_init(&t->arena, ARENA_MAX);
     buf_init(&t->log, LOG_MAX);
     buf_init(&bundle, BUNDLE_MAX);

@@ -31,9 +31,9 @@ struct trial {
     double waited; /* seconds that the latest hook slept */
 };
 
-/* Reads and loads a policy file. False with one message per line in *errors; close it anyhow. What
- * the file logs is in `log`. */
-bool trial_open(struct trial *t, const char *path, struct buf *errors);
+/* Reads and loads a policy file, with what `allow` (bits of settings_allow_bit) adds. False with
+ * one message per line in *errors; close it anyhow. What the file logs is in `log`. */
+bool trial_open(struct trial *t, const char *path, unsigned allow, struct buf *errors);
 void trial_close(struct trial *t);
 
 /* Begins an exchange with this head, from this client: an address with or without port. False with

@@ -20,8 +20,8 @@ const char cli_help[] =
     "  interim upgrade [PID]\n"
     "  interim status [PID | ADDRESS] [--json]\n"
     "  interim top [PID | ADDRESS]\n"
-    "  interim try POLICY METHOD PATH [-H FIELD]... [--json]\n"
-    "  interim test [FILE]... [--json | --tap]\n"
+    "  interim try POLICY METHOD PATH [-H FIELD]... [--allow NAMES] [--json]\n"
+    "  interim test [FILE]... [--allow NAMES] [--json | --tap]\n"
     "  interim types [--output FILE]\n"
     "\n"
     "Commands:\n"
@@ -113,23 +113,6 @@ static bool read_log_level(struct cli *cli, const char *value, char *message)
     return refuse_word(message, "log level", value, names);
 }
 
-static bool read_allow(struct cli *cli, const char *value, char *message)
-{
-    struct slice list = slice_of_string(value);
-    struct slice name;
-    while (slice_next_member(&list, &name)) {
-        unsigned bit = settings_allow_bit(name);
-        if (bit == 0) {
-            snprintf(message, CLI_MESSAGE_MAX,
-                     "--allow takes io, os, ffi, jit, debug, load, not \"%.*s\"",
-                     (int)(name.len < 100 ? name.len : 100), name.at);
-            return false;
-        }
-        cli->allow |= bit;
-    }
-    return true;
-}
-
 static bool read_option(struct cli *cli, const char *name, const char *value, char *message)
 {
     if (strcmp(name, "--workers") == 0)
@@ -137,7 +120,7 @@ static bool read_option(struct cli *cli, const char *name, const char *value, ch
     if (strcmp(name, "--log-level") == 0)
         return read_log_level(cli, value, message);
     if (strcmp(name, "--allow") == 0)
-        return read_allow(cli, value, message);
+        return settings_read_allow(slice_of_string(value), &cli->allow, message, CLI_MESSAGE_MAX);
     if (strcmp(name, "--listen") == 0) {
         if (cli->listen_count == SETTINGS_LISTENERS)
             return refuse(message, "too many --listen");

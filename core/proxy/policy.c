@@ -18,14 +18,24 @@ const char *policy_hook_name(enum policy_hook hook)
     return names[hook];
 }
 
-int policy_over_limits(const struct policy_view *view)
+static bool is_over(const struct head *head, const struct limits *l)
+{
+    return head->count > l->fields || head_fields_size(head) > l->head;
+}
+
+int policy_request_over_limits(const struct policy_view *view)
 {
     const struct limits *l = &view->settings->limits;
     const struct request *r = view->request;
 
-    if (r->head.count > l->fields || head_fields_size(&r->head) > l->head)
+    if (is_over(&r->head, l))
         return 431;
     if (r->framing.kind == FRAMING_LENGTH && r->framing.length > view->max_body)
         return 413;
     return 0;
+}
+
+int policy_response_over_limits(const struct policy_view *view)
+{
+    return is_over(&view->response->head, &view->settings->limits) ? 502 : 0;
 }

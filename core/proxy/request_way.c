@@ -50,7 +50,7 @@ static bool step_request(struct exchange *x)
     }
     if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
         return GO_ON;
-    status = policy_over_limits(&x->view);
+    status = policy_request_over_limits(&x->view);
     if (status != 0)
         exchange_answer_status(x, status, "over a limit after the request hook");
     else if (x->request.wants_answer_here)

@@ -241,3 +241,19 @@ unsigned settings_allow_bit(struct slice name)
             return 1u << i;
     return 0;
 }
+
+bool settings_read_allow(struct slice names, unsigned *allow, char *why, size_t why_size)
+{
+    struct slice name;
+
+    while (slice_next_member(&names, &name)) {
+        unsigned bit = settings_allow_bit(name);
+        if (bit == 0) {
+            snprintf(why, why_size, "--allow takes io, os, ffi, jit, debug, load, not \"%.*s\"",
+                     (int)(name.len < 100 ? name.len : 100), name.at);
+            return false;
+        }
+        *allow |= bit;
+    }
+    return true;
+}

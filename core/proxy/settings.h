@@ -114,6 +114,9 @@ enum settings_allowable { SETTINGS_ALLOWABLE(SETTINGS_ALLOWABLE_INDEX) SETTINGS_
 /* The bit of a name in `allow`; 0 for one that is not in the list. */
 unsigned settings_allow_bit(struct slice name);
 
+/* Adds the bits of names, separated by commas, as `--allow` has them. False with a message. */
+bool settings_read_allow(struct slice names, unsigned *allow, char *why, size_t why_size);
+
 static inline bool settings_allows(const struct settings *s, enum settings_allowable what)
 {
     return (s->allow & 1u << what) != 0;

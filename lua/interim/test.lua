@@ -1,11 +1,13 @@
 -- test: what test files see: `test`, the expectations, and policies to ask.
 local ok, tool = pcall(require, "interim.tool")
 if not ok then error("interim.test is for test files, which `interim test` runs", 0) end
+local given = require "interim.given"
 local way = require "interim.way"
 
 local M = {
   tests = {},  -- { name =, run =, place = "file:12" }, for the runner
   logged = {}, -- lines of the policies asked, since the runner last emptied it
+  allow = 0,   -- what policies may use beside the usual; the runner's
 }
 
 -- ---- expectations ----
@@ -127,10 +129,10 @@ local function has(headers, wanted)
 end
 
 -- A copy of the request, with the fields that make the proxy ask the hook.
-local function request_for(hook, given)
+local function request_for(hook, said)
   local request, headers = {}, {}
-  for key, value in pairs(given) do request[key] = value end
-  for name, value in pairs(given.headers or {}) do headers[name] = value end
+  for key, value in pairs(said) do request[key] = value end
+  for name, value in pairs(said.headers or {}) do headers[name] = value end
   request.headers = headers
   if hook == "expect" then
     request.method = request.method or "PUT"
@@ -149,7 +151,7 @@ local function request_for(hook, given)
   return request
 end
 
--- What the goal decided; or, if the exchange was over before it was asked, who decided that.
+-- Who had the last word: the goal, or whoever ended the exchange before or after it.
 local function outcome(walk, goal)
   for _, step in ipairs(walk.steps) do
     for _, line in ipairs(step.log or {}) do M.logged[#M.logged + 1] = line end
@@ -157,17 +159,18 @@ local function outcome(walk, goal)
       M.logged[#M.logged + 1] = { level = "error", text = "the " .. step.hook .. " hook failed: " .. step.error }
     end
   end
-  local step = walk:find(goal) or walk.final or { hook = goal, decision = "not asked" }
+  local step = walk.steps[#walk.steps]
+  if step.hook ~= goal and not walk.final then step = { hook = goal, decision = "not asked" } end
   step.default, step.defined, step.trouble = nil, nil, nil
   return step
 end
 
-local function ask(policy, hook, given, spec)
+local function ask(policy, hook, request, spec)
   local trial = trial_of(policy, hook)
-  given = given or {}
-  way.check_request("the request", given, 3)
+  request = request or {}
+  given.check_request(request, 3)
   spec = spec or {}
-  for key, value in pairs(request_for(hook, given)) do spec[key] = value end
+  for key, value in pairs(request_for(hook, request)) do spec[key] = value end
   local fine, walk = pcall(way.walk, trial, spec, hook)
   if not fine then error(walk, 3) end
   return outcome(walk, hook)
@@ -180,7 +183,7 @@ function Policy:upgrade(request) return (ask(self, "upgrade", request)) end
 
 local function trouble_for(hook, t)
   if type(t) ~= "table" then t = { kind = t } end
-  way.check_trouble("what went wrong", t, 3)
+  given.check_trouble(t, 3)
   return { trouble = t, trouble_hook = hook }
 end
 
@@ -193,19 +196,19 @@ function Policy:error(request, e)
 end
 
 function Policy:response(request, response)
-  way.check_response("the response", response or {}, 2)
+  given.check_response(response or {}, 2)
   return (ask(self, "response", request, { response = response or {} }))
 end
 
 function Policy:log(request, result)
-  way.check_result("the result", result or {}, 2)
+  given.check_result(result or {}, 2)
   return (ask(self, "log", request, { response = {}, result = result or {} }))
 end
 
 -- The path is relative to the test file.
 function M.load(path)
   if type(path) ~= "string" then error("load: the path of a policy file is needed", 2) end
-  local fine, trial = pcall(tool.trial, path)
+  local fine, trial = pcall(tool.trial, path, M.allow)
   if not fine then error(trial, 2) end
   local policy = setmetatable({}, Policy)
   trials[policy] = trial

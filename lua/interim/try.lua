@@ -17,6 +17,8 @@ Options:
   -R 'NAME: VALUE'      a field of that response; may be given several times
   --timeout KIND        the origin is too slow: body, connect, send, response, processing, exchange
   --error KIND          it fails: refused, unreachable, closed, bad_response, no_upstream
+  --allow NAMES         let the policy use what is kept from it otherwise, as `interim run` does:
+                        io, os, ffi, jit, debug, load, separated by commas
   --json                print one JSON object
   --help                this text
 
@@ -36,10 +38,10 @@ line was wrong.
 -- ---- the command line ----
 
 local valued = {
-  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error",
+  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error", "--allow",
 }
 local known = {
-  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error", "--json", "--help",
+  "-H", "-R", "--body-size", "--client", "--response", "--timeout", "--error", "--allow", "--json", "--help",
 }
 
 local function wrong(...)
@@ -78,6 +80,9 @@ local function take_option(asked, name, value)
     asked.client = value
   elseif name == "--response" then
     asked.response = { status = number_from(name, value, 200, 599) }
+  elseif name == "--allow" then
+    local allow, why = tool.allow(value)
+    asked.allow = bit.bor(asked.allow, allow or wrong("%s", why))
   else
     asked.trouble = { kind = value }
     asked.trouble_hook = name:sub(3)
@@ -85,7 +90,7 @@ local function take_option(asked, name, value)
 end
 
 local function parse(args)
-  local asked = { lines = {}, response_lines = {} }
+  local asked = { lines = {}, response_lines = {}, allow = 0 }
   local words, i = {}, 1
   while args[i] do
     local word = args[i]
@@ -227,30 +232,44 @@ local function show_outcome(walk, state)
     local query = state.query and "?" .. state.query or ""
     row("then", ("to upstream %s (%s) as %s %s%s"):format(state.upstream, walk.trial:origin(),
       walk.request.method, state.path, query))
-  elseif walk.answered then
+  elseif walk.relayed then
     row("then", "the client gets the origin's response, " .. status_text(final.status))
   else
     row("then", "the client gets " .. status_text(final.status) ..
-      (final.trouble and "" or "; no origin is asked"))
+      (walk.sought and "" or "; no origin is asked"))
   end
 end
 
+local order = { "request", "expect", "upgrade", "timeout", "error", "response", "log" }
+
+-- The steps as they were taken; between them, where they would have been, the hooks not asked.
+local function show_steps(walk)
+  local over, skipped, at = walk.final and not walk.sought, {}, 1
+  local function pass_over_up_to(asked)
+    while order[at] and order[at] ~= asked do
+      local hook = order[at]
+      at = at + 1
+      if why_not[hook] and walk.trial:has(hook) then
+        if over then skipped[#skipped + 1] = hook else row(hook, why_not[hook], "2") end
+      end
+    end
+    at = at + 1
+  end
+
+  for _, step in ipairs(walk.steps) do
+    if step.hook ~= "proxy" then pass_over_up_to(step.hook) end
+    show_step(step, walk.trial:fails_open())
+  end
+  pass_over_up_to(nil)
+  if #skipped > 0 then row("not asked", table.concat(skipped, ", "), "2") end
+end
+
 local function show(walk, asked)
-  local trial, over = walk.trial, walk.final and not walk.final.trouble and not walk.answered
-  local skipped = {}
   tool.write(("%s %s%s\n\n"):format(clean(asked.method), clean(asked.path),
     walk.request and ", from " .. walk.request.client or ""))
-  for _, hook in ipairs { "proxy", "request", "expect", "upgrade", "timeout", "error", "response", "log" } do
-    local step = walk:find(hook)
-    if step then
-      show_step(step, trial:fails_open())
-    elseif why_not[hook] and trial:has(hook) then
-      if over then skipped[#skipped + 1] = hook else row(hook, why_not[hook], "2") end
-    end
-  end
-  if #skipped > 0 then row("not asked", table.concat(skipped, ", "), "2") end
+  show_steps(walk)
   tool.write("\n")
-  show_outcome(walk, walk.request and trial:request() or {})
+  show_outcome(walk, walk.request and walk.trial:request() or {})
 end
 
 -- ---- for programs ----
@@ -266,7 +285,7 @@ local function print_json(walk)
   tool.write(interim.json.encode {
     request = walk.request,
     hooks = walk.steps,
-    final = final and { status = final.status, by = walk.answered and "origin" or final.hook },
+    final = final and { status = final.status, by = walk.relayed and "origin" or final.hook },
     origin = origin,
   } .. "\n")
 end
@@ -279,7 +298,7 @@ local function has_failed(walk)
 end
 
 local function run(asked)
-  local loaded, trial, said = pcall(tool.trial, asked.policy)
+  local loaded, trial, said = pcall(tool.trial, asked.policy, asked.allow)
   if not loaded then
     tool.complain(trial .. "\n")
     return 1

@@ -5,24 +5,6 @@ local tool = require "interim.tool"
 
 local way = {}
 
--- An error at the place of the user's own call, `level` calls up from here.
-local function refuse(level, ...)
-  error(string.format(...), level + 1)
-end
-
--- Nothing is silently ignored: each key of `given` must be a known one.
-function way.check_keys(what, given, known, level)
-  if type(given) ~= "table" then refuse(level + 1, "%s must be a table, not %s", what, type(given)) end
-  for key in pairs(given) do
-    local found = false
-    for _, name in ipairs(known) do found = found or key == name end
-    if not found then
-      local hint = type(key) == "string" and tool.hint(key, known) or ""
-      refuse(level + 1, "%s has no field %q%s", what, tostring(key), hint)
-    end
-  end
-end
-
 local function sorted_keys(t)
   local keys = {}
   for key in pairs(t) do keys[#keys + 1] = key end
@@ -41,9 +23,6 @@ local function add_fields(lines, spec)
     local values = spec.headers[name]
     if type(values) ~= "table" then values = { values } end
     for _, value in ipairs(values) do
-      if type(name) ~= "string" or (type(value) ~= "string" and type(value) ~= "number") then
-        error("headers: a name must be text, and its value text or a list of texts", 0)
-      end
       lines[#lines + 1] = name .. ": " .. value
       given[name:lower()] = true
     end
@@ -123,11 +102,15 @@ local function list_or_nil(list)
   return #list > 0 and list or nil
 end
 
+local function without(text, prefix)
+  return text:sub(1, #prefix) == prefix and text:sub(#prefix + 1) or text
+end
+
 -- The log's lines without what everyone knows: the request's id and the hook's name.
-local function own_lines(log, hook)
+local function own_lines(log, id, hook)
   local lines = {}
   for _, line in ipairs(log) do
-    local text = line.text:gsub("^%x+: ", ""):gsub("^" .. hook .. " hook: ", "")
+    local text = without(without(line.text, id .. ": "), hook .. " hook: ")
     lines[#lines + 1] = { level = line.level, text = text }
   end
   return lines
@@ -153,7 +136,7 @@ Walk.__index = Walk
 
 function Walk:ask(hook)
   local verdict = self.trial:ask(hook)
-  local lines = own_lines(verdict.log, hook)
+  local lines = own_lines(verdict.log, self.trial:id(), hook)
   local step = { hook = hook, defined = self.trial:has(hook), waited = verdict.waited }
   step.decision = verdict.kind
   if verdict.kind == "default" then
@@ -182,10 +165,10 @@ function Walk:proxy(status, why)
   return step
 end
 
--- Whether this step ends the exchange with an answer from here.
+-- Whether this step, just asked, ends the exchange with an answer from here.
 function Walk:is_over(step)
   if step.decision == "failed" and not self.trial:fails_open() then step.status = 500 end
-  if step.decision ~= "answer" and step.status ~= 500 then return false end
+  if not step.status then return false end
   self.final = step
   return true
 end
@@ -200,7 +183,7 @@ function Walk:reaches_origin(goal)
   step.req = snapshot(trial:request())
   step.edits = edits_of(before, step.req)
   if self:is_over(step) or goal == "request" then return false end
-  local status = trial:over_limits()
+  local status = trial:request_over_limits()
   if status then
     self.final = self:proxy(status, "over a limit after the request hook")
   elseif self.request.last_hop then
@@ -212,11 +195,6 @@ function Walk:reaches_origin(goal)
   end
   return not self.final and not asked_before_the_origin[goal]
 end
-
-local trouble_keys = {
-  "kind", "status", "after", "elapsed", "upstream", "address", "detail", "interims",
-  "last_interim", "bytes_sent",
-}
 
 -- What is known of the trouble of this kind; `given` overrides it.
 local function trouble_of(trial, given, wanted_hook)
@@ -235,8 +213,11 @@ local function trouble_of(trial, given, wanted_hook)
   end
   local told = {
     kind = found.kind, status = found.status, after = found.after, elapsed = found.after,
-    upstream = trial:request().upstream, address = trial:origin(), detail = "made up for a trial",
+    detail = "made up for a trial",
   }
+  if found.kind ~= "no_upstream" then
+    told.upstream, told.address = trial:request().upstream, trial:origin()
+  end
   for key, value in pairs(given) do told[key] = value end
   return told, found.hook
 end
@@ -244,6 +225,7 @@ end
 function Walk:fail(given, wanted_hook)
   local told, hook = trouble_of(self.trial, given, wanted_hook)
   self.trial:set_trouble(told)
+  self.sought, self.detail = told.kind ~= "no_upstream", told.detail
   local step = self:ask(hook)
   if step.decision ~= "answer" then step.status = told.status end
   step.trouble = told.kind
@@ -253,15 +235,20 @@ end
 function Walk:respond(given)
   local why = self.trial:respond(response_head(given))
   if why then error("the response is none: " .. why, 0) end
+  self.sought, self.responded = true, true
   local before = snapshot(self.trial:response())
   local step = self:ask("response")
   step.res = snapshot(self.trial:response())
   step.edits = edits_of(before, step.res)
-  if not self:is_over(step) then
-    step.status = step.res.status
-    self.final = step
+  if self:is_over(step) then return end
+  local status = self.trial:response_over_limits()
+  if status then
+    self.final = self:proxy(status, "over a limit after the response hook")
+    return
   end
-  self.answered = step.decision ~= "answer" and step.status ~= 500 or nil
+  step.status = step.res.status
+  self.final = step
+  self.relayed = true
 end
 
 function Walk:find(hook)
@@ -270,45 +257,48 @@ function Walk:find(hook)
   end
 end
 
-local result_keys = {
-  "status", "outcome", "error", "upstream", "address", "expect", "upgrade", "interims",
-  "bytes_in", "bytes_out", "tunnel_in", "tunnel_out", "elapsed", "connect", "first_byte", "reused",
-}
+-- What the proxy notes as the error: what a hook raised is in the log alone.
+function Walk:noted_error()
+  local final = self.final
+  if self.detail then return self.detail end
+  if final.decision == "failed" then
+    return final.hook == "response" and "the response hook failed" or "a hook failed"
+  end
+  return final.status >= 400 and final.error or nil
+end
 
+-- What became of an expectation or an offer; nil if there was none, or if nothing was decided.
+function Walk:noted(hook, decided)
+  local step = self:find(hook)
+  if not step then return nil end
+  if step == self.final then return step.decision == "answer" and "refused" or nil end
+  return decided(step)
+end
+
+-- Nothing is counted or timed here: those are 0.
 function Walk:log(given)
-  local expect, upgrade = self:find("expect"), self:find("upgrade")
   local told = {
     status = self.final.status,
-    outcome = self.answered and "upstream" or "here",
-    error = self.final.error or self.final.trouble and "made up for a trial" or nil,
-    upstream = self.answered and self.trial:request().upstream or nil,
-    address = self.answered and self.trial:origin() or nil,
-    expect = expect and (expect == self.final and "refused"
-                         or expect.decision == "continue" and "continue"
-                         or self.answered and "forward-final" or "forward"),
-    upgrade = upgrade and (upgrade == self.final and "refused"
-                           or not upgrade.offers and "ordinary"
-                           or self.answered and "declined" or "offered"),
+    outcome = self.relayed and "upstream" or "here",
+    error = self:noted_error(),
+    upstream = self.sought and self.trial:request().upstream or nil,
+    address = self.sought and self.trial:origin() or nil,
+    expect = self:noted("expect", function(step)
+      return step.decision == "continue" and "continue" or self.responded and "forward-final" or "forward"
+    end),
+    upgrade = self:noted("upgrade", function(step)
+      return not step.offers and "ordinary" or self.responded and "declined" or "offered"
+    end),
   }
   for key, value in pairs(given or {}) do told[key] = value end
   self.trial:set_result(told)
   self:ask("log")
 end
 
--- Checks what a user says about the response or about what went wrong.
-function way.check_trouble(what, given, level) way.check_keys(what, given, trouble_keys, level + 1) end
-function way.check_result(what, given, level) way.check_keys(what, given, result_keys, level + 1) end
-function way.check_response(what, given, level)
-  way.check_keys(what, given, { "status", "reason", "headers" }, level + 1)
-end
-function way.check_request(what, given, level)
-  way.check_keys(what, given,
-    { "method", "path", "query", "version", "headers", "client", "body_size" }, level + 1)
-end
-
 -- Goes on until the hook `goal` was asked, if there is one, or as far as is known: spec.trouble
 -- (spec.trouble_hook: whose kinds are meant) or spec.response say what the origin does.
--- Gives { request =, steps =, final = }: no `final` if it depends on the origin.
+-- Gives { request =, steps =, final = }: no `final` if it depends on the origin. Of that it says
+-- whether it was `sought`, whether it `responded`, and whether the client gets this, `relayed`.
 function way.walk(trial, spec, goal)
   local walk = setmetatable({ trial = trial, steps = {} }, Walk)
   local facts, status, why = trial:begin(request_head(spec), spec.client or "127.0.0.1")
@@ -317,7 +307,7 @@ function way.walk(trial, spec, goal)
     walk.final = walk:proxy(status, why)
   elseif walk:reaches_origin(goal) then
     if not trial:request().upstream then
-      walk:fail { kind = "no_upstream" }
+      walk:fail { kind = "no_upstream", detail = "no upstream is set for this request" }
     elseif spec.trouble then
       walk:fail(spec.trouble, spec.trouble_hook)
     elseif spec.response then

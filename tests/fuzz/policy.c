@@ -187,7 +187,7 @@ static void run(struct run *r)
     r->spent = false;
     buf_init(&r->errors, ERRORS_MAX);
     buf_init(&r->verdicts, ERRORS_MAX);
-    bool taken = trial_open(&t, path, &r->errors);
+    bool taken = trial_open(&t, path, 0, &r->errors);
     assert(taken == (buf_len(&r->errors) == 0));
     check_errors(buf_slice(&r->errors));
     assert(!taken || !budget_is_over(budget_in(&t)));

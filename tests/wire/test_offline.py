@@ -170,6 +170,38 @@ def test_try_holds_what_the_request_hook_set_against_the_limits(decided):
     assert told["final"] == {"status": 413, "by": "proxy"}
 
 
+MANY = """return {
+  listen = 1, upstream = "127.0.0.1:9", limits = { fields = 4 },
+  response = function(req, res)
+    for i = 1, 4 do res.headers["x-" .. i] = "1" end
+  end,
+}"""
+
+
+def test_try_holds_what_the_response_hook_set_against_the_limits(folder, attempt, decided):
+    (folder / "policy.lua").write_text(MANY)
+    told = decided("GET", "/", "--response", "200")
+    assert told["final"] == {"status": 502, "by": "proxy"}
+    assert told["hooks"]["proxy"]["error"] == "over a limit after the response hook"
+    assert "the client gets 502 Bad Gateway\n" in attempt("GET", "/", "--response", "200").stdout
+
+
+def labels(done):
+    """What stands in the left column, from above."""
+    return re.findall(r"^  (\(?\w+\)?(?: asked)?)  ", done.stdout, re.MULTILINE)
+
+
+def test_try_prints_what_happened_in_its_order(folder, attempt):
+    assert labels(attempt("PUT", "/up/x", "--body-size", str(2 << 20))) == [
+        "request", "(proxy)", "log", "not asked", "then"]
+    assert labels(attempt("GET", "/a b")) == ["(proxy)", "log", "not asked", "then"]
+    assert labels(attempt("GET", "/", "--timeout", "send")) == [
+        "request", "expect", "upgrade", "timeout", "response", "log", "then"]
+    (folder / "policy.lua").write_text(
+        MANY.replace("listen = 1,", "listen = 1, timeout = function() end, log = function() end,"))
+    assert labels(attempt("GET", "/", "--response", "200")) == ["timeout", "response", "(proxy)", "log", "then"]
+
+
 def test_try_stops_at_the_last_hop(decided):
     assert decided("TRACE", "/", "-H", "Max-Forwards: 0")["final"]["status"] == 405
 
@@ -215,6 +247,21 @@ def test_try_asks_about_a_response(decided):
     assert told["final"] == {"status": 502, "by": "response"}
 
 
+@pytest.mark.parametrize("says,told", [
+    (("--response", "200"), "the client gets the origin's response, 200 OK"),
+    (("--response", "500"), "the client gets 502 Bad Gateway"),
+    (("--timeout", "send"), "the client gets 522 Connection Timed Out"),
+    (("--error", "no_upstream"), "the client gets 502 Bad Gateway; no origin is asked"),
+], ids=repr)
+def test_try_says_whether_the_origin_was_asked(attempt, says, told):
+    assert attempt("GET", "/", *says).stdout.endswith(f"\n  then       {told}\n")
+
+
+def test_try_knows_a_500_of_the_origin_from_one_of_the_proxy(folder, decided):
+    (folder / "policy.lua").write_text('return { listen = 1, upstream = "127.0.0.1:9" }')
+    assert decided("GET", "/", "--response", "500")["final"] == {"status": 500, "by": "origin"}
+
+
 def test_try_does_not_wait_and_the_clock_of_hooks_moves_on(decided):
     hook = decided("GET", "/", "--response", "200")["hooks"]["response"]
     assert hook["waited"] == 3 and hook["res"]["headers"]["x-took"] == "3"
@@ -239,6 +286,22 @@ def test_try_shows_a_hook_that_fails(attempt, path, why):
     assert done.returncode == 1
     assert re.search(why, done.stdout), done.stdout
     assert "the client gets 500 Internal Server Error" in done.stdout
+
+
+def test_an_error_is_told_whatever_the_id_of_the_request(folder, attempt, tested):
+    """That of a trusted peer may hold anything that a log's line holds."""
+    (folder / "policy.lua").write_text(POLICY.replace('"app",', '"app", trusted_proxies = { "127.0.0.1" },', 1))
+    for name in ("req-1", "7", "a.-", "expect", "a:b@c/d=+~"):
+        given = ("-H", "X-Request-Id: " + name)
+        assert "failed: policy.lua:10: on purpose\n" in attempt("GET", "/boom", *given).stdout
+        assert "| info: asked by 127.0.0.1 50000\n" in attempt("PUT", "/", *EXPECT, *given).stdout
+    done = tested('''
+        local policy = require("interim.test").load("policy.lua")
+        test("boom", function()
+          local r = policy:request { path = "/boom", headers = { ["x-request-id"] = "req-1" } }
+          expect_match(r.error, "on purpose$")
+        end)''')
+    assert done.returncode == 0, done.stdout
 
 
 def test_try_goes_on_after_a_failure_if_the_policy_says_so(folder, decided):
@@ -410,9 +473,28 @@ FAILING = {
     "policy:timeout({}, 'refused')": 'there is no timeout of the kind "refused"',
     "policy:response({}, { stats = 1 })": 'the response has no field "stats"; did you mean "status"?',
     "policy:log({}, { outcom = 1 })": 'the result has no field "outcom"; did you mean "outcome"?',
-    "policy:timeout({}, { kind = 'send', after = 'soon' })": "after must be a number, not string",
-    "policy:timeout({}, { kind = 'send', elapsed = -1 })": "elapsed must be a number from 0 on",
-    "policy:timeout({}, { kind = 'send', address = {} })": "address must be text, not table",
+    "policy:timeout({}, { kind = 'send', after = 'soon' })": 'after must be a number from 0 on, not "soon"',
+    "policy:timeout({}, { kind = 'send', elapsed = -1 })": "elapsed must be a number from 0 on, not -1",
+    "policy:timeout({}, { kind = 'send', address = {} })": "address must be text, not a table",
+    "policy:timeout({}, { kind = 'send', interims = 1.5 })": "interims must be a whole number from 0 on, not 1.5",
+    "policy:response({}, { status = 103 })": "status must be a whole number from 200 to 599, not 103",
+    "policy:log({}, { interims = 3 })":
+        "the result: interims must be a list of codes from 100 to 199, not 3",
+    "policy:log({}, { interims = { 'x' } })": "interims must be a list of codes from 100 to 199, not a table",
+    "policy:log({}, { interims = { first = 103 } })": "interims must be a list of codes",
+    "policy:log({}, { interims = { 103, 103 }, interim_count = 1 })":
+        "interim_count must be at least 2, as many as interims has, not 1",
+    "policy:log({}, { reused = 'no' })": 'the result: reused must be true or false, not "no"',
+    "policy:log({}, { status = 1e9 })": "status must be a whole number from 0 to 599",
+    "policy:request { headers = 'x' }": 'the request: headers must be a table, not "x"',
+    "policy:request { headers = { x = { a = 'b' } } }":
+        'the request: headers["x"] must be text or a list of texts, not a table',
+    "policy:request { headers = { x = { 'a', nil, 'b' } } }": "must be text or a list of texts",
+    "policy:request { headers = { x = true } }": 'headers["x"] must be text or a list of texts, not true',
+    "policy:request { headers = { 'x' } }": "a name in headers must be text, not 1",
+    "policy:request { path = {} }": "the request: path must be text, not a table",
+    "policy:request { body_size = 'x' }": 'body_size must be a whole number from 0 on, not "x"',
+    "policy:request(1)": "the request must be a table, not 1",
     "policy:expect { client = 'x:y' }": '"x:y": ',
     "policy.expect { path = '/' }": "call it as policy:expect { … }",
     "require('interim.test').load('none.lua')": "none.lua: cannot be read: No such file",
@@ -434,12 +516,30 @@ def test_a_test_that_fails_says_where_and_why(tested, body, message):
 
 def test_a_log_hook_sees_the_result_that_a_test_tells(folder, tested):
     (folder / "told.lua").write_text('''return { listen = 1, upstream = "127.0.0.1:9",
-        log = function(req, res) print(#res.interims, res.interims[1], res.interims[2], res.bytes_in) end }''')
+        log = function(req, res) print(#res.interims, res.interims[1], res.interims[2], res.bytes_in, res.interim_count, res.reused)
+        end }''')
     done = tested('''
         local policy = require("interim.test").load("told.lua")
         test("told", function()
           local r = policy:log({}, { interims = { 103, 102 }, bytes_in = 7 })
-          expect_equal(r.log[1].text, "2 103 102 7")
+          expect_equal(r.log[1].text, "2 103 102 7 2 false")
+          r = policy:log({}, { interim_count = 3, reused = true })
+          expect_equal(r.log[1].text, "3 103 103 0 3 true")
+          r = policy:log({}, { interims = { 102 }, interim_count = 400 })
+          expect_equal(r.log[1].text, "16 102 103 0 400 false")
+          expect_equal(policy:log({}).log[1].text, "0 nil nil 0 0 false")
+        end)''')
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_response_over_the_limits_is_the_proxys_word(folder, tested):
+    (folder / "policy.lua").write_text(MANY)
+    done = tested('''
+        local policy = require("interim.test").load("policy.lua")
+        test("over", function()
+          local r = policy:response {}
+          expect_equal({ r.hook, r.decision, r.status }, { "proxy", "answer", 502 })
+          expect_equal(r.error, "over a limit after the response hook")
         end)''')
     assert done.returncode == 0, done.stdout
 
@@ -576,6 +676,37 @@ def test_types_are_written_to_stdout_or_a_file(folder):
     assert done.returncode == 1 and "No such file" in done.stderr
     done = run("types", "--output=/dev/full")
     assert done.returncode == 1 and "/dev/full cannot be written: No space left" in done.stderr
+
+
+# ---- what is allowed ----
+
+ALLOWED = """local text = io and "io" or "no io"
+return { listen = 1, upstream = "127.0.0.1:9", request = function()
+  return { status = 200, body = text .. (os.remove and ", os" or "") }
+end }"""
+
+ALLOWED_TEST = """local policy = require("interim.test").load("policy.lua")
+test("it", function()
+  expect_nil(io)
+  expect_equal(policy:request({}).body, "io, os")
+end)"""
+
+
+def test_a_policy_under_trial_may_use_what_is_allowed_it(folder, decided, tested):
+    (folder / "policy.lua").write_text(ALLOWED)
+    for words in ((), ("--allow", "io,os"), ("--allow=os", "--allow", "io")):
+        assert decided("GET", "/", *words)["hooks"]["request"]["body"] == ("io, os" if words else "no io")
+        assert tested(ALLOWED_TEST, *words).returncode == (0 if words else 1)
+
+
+@pytest.mark.parametrize("words,message", [
+    (["--allow", "io,net"], '--allow takes io, os, ffi, jit, debug, load, not "net"'),
+    (["--allow"], "--allow needs a value"), (["--alow=io"], 'did you mean "--allow"'),
+], ids=repr)
+def test_what_cannot_be_allowed_is_told(attempt, tested, words, message):
+    for done in (attempt("GET", "/", *words), tested(TEST, *words)):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr and "--help" in done.stderr
 
 
 # ---- all three ----

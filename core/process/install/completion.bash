@@ -25,12 +25,12 @@ _interim() {
     case ${COMP_WORDS[1]} in
     check) options="--allow --log-level --help" ;;
     try)
-        options="-H --body-size --client --response -R --timeout --error --json --help"
+        options="-H --body-size --client --response -R --timeout --error --allow --json --help"
         if ((COMP_CWORD == 3)); then
             mapfile -t COMPREPLY < <(compgen -W "GET HEAD POST PUT PATCH DELETE OPTIONS" -- "$word")
             return
         fi ;;
-    test) options="--json --tap --help" ;;
+    test) options="--allow --json --tap --help" ;;
     types) options="--output --help" ;;
     reload | upgrade)
         mapfile -t COMPREPLY < <(compgen -W "$(pgrep -x interim 2>/dev/null)" -- "$word")

@@ -7,7 +7,7 @@ complete -c interim -n "not __fish_seen_subcommand_from $commands" -l upstream -
 complete -c interim -n "not __fish_seen_subcommand_from $commands" -l version -d "print the version"
 complete -c interim -l help -d "print a short help"
 complete -c interim -n "not __fish_seen_subcommand_from check reload upgrade status top try test types" -l workers -x -d "worker processes"
-complete -c interim -n "not __fish_seen_subcommand_from reload upgrade status top try test types" -l allow -x -a "io os ffi jit debug load"
+complete -c interim -n "not __fish_seen_subcommand_from reload upgrade status top types" -l allow -x -a "io os ffi jit debug load"
 complete -c interim -n "not __fish_seen_subcommand_from status top try test types" -l log-level -x -a "debug info warning error"
 complete -c interim -n "__fish_seen_subcommand_from reload upgrade status top" -x -a "(pgrep -x interim)"
 complete -c interim -n "__fish_seen_subcommand_from try" -s H -x -d "a field of the request"

@@ -30,11 +30,12 @@ try)
         '*-R[a field of the response]:field' \
         '--timeout[it is too slow]:kind:(body connect send response processing exchange)' \
         '--error[it fails]:kind:(refused unreachable closed bad_response no_upstream)' \
+        '--allow[what the policy may use]:names' \
         '--json[print one JSON object]' '--help[print a short help]' \
         '1:policy:_files -g "*.lua"' '2:method:(GET HEAD POST PUT PATCH DELETE OPTIONS)' '3:path' ;;
 test)
     shift words; ((CURRENT--))
-    _arguments '--json[an object per test]' '--tap[Test Anything Protocol]' \
+    _arguments '--allow[what policies may use]:names' '--json[an object per test]' '--tap[Test Anything Protocol]' \
         '--help[print a short help]' '*:file:_files' ;;
 types)
     shift words; ((CURRENT--))
