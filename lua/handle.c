@@ -45,12 +45,13 @@ void handle_push(lua_State *L, enum handle_kind kind, const struct policy_view *
 const char *handle_name(lua_State *L, int index)
 {
     const void *handle = lua_touserdata(L, index);
+    enum handle_kind kind = kind_of(handle);
 
     if (!lua_islightuserdata(L, index))
         return luaL_typename(L, index);
     if (handle == NULL)
         return "interim.json.null";
-    return kind_of(handle) == HANDLE_NONE ? "userdata" : classes[kind_of(handle)]->name;
+    return kind == HANDLE_NONE ? "userdata" : classes[kind]->name;
 }
 
 static bool is_current(const struct task *t, const void *handle)
