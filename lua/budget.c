@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <string.h>
 
 /* Instructions between two looks at the clock. A single one can copy megabytes (..), hence few. */
 #define INSTRUCTIONS 200
@@ -108,15 +109,30 @@ static void charge(struct budget *b, size_t bytes)
         lua_sethook(b->L, on_count, LUA_MASKCOUNT, 1);
 }
 
-/* `level`: of the function that is stopped, as lua_getstack counts. */
-static void stop(lua_State *L, const struct budget *b, int level)
+/* As luaL_where, of the innermost line that is the script's: neither of a C function nor of the
+ * sandbox's own wrappers, whose chunk is "interim". */
+static void push_where(lua_State *L)
+{
+    lua_Debug ar;
+
+    for (int level = 0; lua_getstack(L, level, &ar) != 0; level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0 && strcmp(ar.source, "=interim") != 0) {
+            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
+static void stop(lua_State *L, const struct budget *b)
 {
     if (b->watched)
         lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
-    luaL_where(L, level);
+    push_where(L);
     if (b->no_memory)
-        lua_pushfstring(L, "the policy needs more than %f MiB of memory (limits.policy_memory)",
-                        (double)b->max / (1024 * 1024));
+        lua_pushfstring(L, "the policy needs more than %f MiB of memory (%s)",
+                        (double)b->max / (1024 * 1024), b->max_rule);
     else
         lua_pushfstring(L, "more than %f ms on the CPU at a stretch (%s)", b->seconds * 1000,
                         b->rule);
@@ -134,7 +150,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
     if (!budget_is_over(b))
         look(b);
     if (budget_is_over(b))
-        stop(L, b, 0);
+        stop(L, b);
 }
 
 void budget_watch(lua_State *L)
@@ -195,7 +211,7 @@ void budget_spend(lua_State *L, unsigned steps)
         return;
     look(b);
     if (budget_is_over(b))
-        stop(L, b, 1);
+        stop(L, b);
 }
 
 void budget_check(lua_State *L)
@@ -209,5 +225,5 @@ void budget_check(lua_State *L)
     if (!budget_is_over(b))
         look(b);
     if (budget_is_over(b))
-        stop(L, b, 1);
+        stop(L, b);
 }

@@ -18,20 +18,21 @@
 #include <lua.h>
 
 struct budget {
-    size_t used;       /* bytes allocated */
-    size_t max;        /* of `used` while a script runs */
-    double seconds;    /* on the CPU, at a stretch */
-    const char *rule;  /* where `seconds` comes from, for the error */
-    double started;    /* thread CPU time at the begin of the stretch; negative: not known yet */
-    double tick;       /* coarse clock at the last look, to know cheaply that none is due */
-    lua_State *L;      /* the main coroutine; NULL before budget_watch */
-    unsigned steps;    /* spent since the last look */
-    bool ending;       /* close to the end of its time: every look is a precise one */
-    bool running;      /* a script is running: only then does anything count */
-    bool watched;      /* the count hook is armed: false with the JIT on */
-    bool no_time;      /* used up in this stretch */
-    bool no_memory;    /* refused in this stretch */
-    const char *stack; /* where the C stack stood when the stretch began */
+    size_t used;          /* bytes allocated */
+    size_t max;           /* of `used` while a script runs */
+    const char *max_rule; /* where `max` comes from, for the error */
+    double seconds;       /* on the CPU, at a stretch */
+    const char *rule;     /* where `seconds` comes from, for the error */
+    double started;       /* thread CPU time at the begin of the stretch; negative: not known yet */
+    double tick;          /* coarse clock at the last look, to know cheaply that none is due */
+    lua_State *L;         /* the main coroutine; NULL before budget_watch */
+    unsigned steps;       /* spent since the last look */
+    bool ending;          /* close to the end of its time: every look is a precise one */
+    bool running;         /* a script is running: only then does anything count */
+    bool watched;         /* the count hook is armed: false with the JIT on */
+    bool no_time;         /* used up in this stretch */
+    bool no_memory;       /* refused in this stretch */
+    const char *stack;    /* where the C stack stood when the stretch began */
 };
 
 /* The allocator to give to lua_newstate, with the budget (max and seconds set) as its data. */

@@ -5,6 +5,7 @@
 #include "config_local.h"
 
 #include "base/words.h"
+#include "sequence.h"
 
 #include <lauxlib.h>
 
@@ -28,9 +29,22 @@ static struct settings_upstream *last_upstream(struct schema *s)
     return &s->settings->upstreams[s->settings->upstream_count - 1];
 }
 
+static const char *explain_timeout(struct slice key)
+{
+    const struct config_table *general = &config_tables[CONFIG_TIMEOUTS];
+
+    for (size_t i = 0; i < general->count; i++)
+        if (slice_equals(key, slice_of_string(general->rules[i].key)))
+            return ": it cannot differ from upstream to upstream; set it in the policy's own "
+                   "timeouts";
+    return NULL;
+}
+
 void config_read_upstream_timeouts(struct schema *s, int index)
 {
+    s->explain = explain_timeout;
     config_read_table(s, index, CONFIG_UPSTREAM_TIMEOUTS, &last_upstream(s)->timeouts);
+    s->explain = NULL;
 }
 
 void config_read_proxy_version(struct schema *s, int index)
@@ -57,7 +71,7 @@ static void read_one_upstream(struct schema *s, int index, const char *name)
         schema_complain(s, "%s", why);
         return;
     }
-    if (lua_istable(s->L, index) && lua_objlen(s->L, index) == 0)
+    if (lua_istable(s->L, index) && sequence_is_record(s->L, index))
         config_read_table(s, index, CONFIG_UPSTREAM, last_upstream(s));
     else
         config_read_addresses(s, index);
@@ -95,8 +109,9 @@ static void complain_no_upstream(struct schema *s, struct slice name)
     for (size_t i = 0; i < s->settings->upstream_count; i++)
         names[i] = s->settings->upstreams[i].name;
     words_hint(hint, sizeof hint, name, names, s->settings->upstream_count);
-    schema_complain(s, "no upstream is named \"%.*s\", and it is no address%s", SLICE_ARG(name),
-                    hint);
+    schema_complain(s,
+                    "no upstream is named \"%.*s\", and it is no address, since it has no port%s",
+                    SLICE_ARG(name), hint);
 }
 
 /* A name, or an address, which then is an upstream named by itself. */

@@ -20,8 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_MAX 1024
+
+/* What loading may take. The policy's own limits are not known before it is loaded; then they hold,
+ * and it must fit. */
 #define LOAD_SECONDS 2.0
-#define TEXT_MAX     1024
+#define LOAD_MEMORY  ((size_t)256 << 20)
+#define LOAD_RULE    "the most that loading may take"
 
 struct engine *engine_of(lua_State *L)
 {
@@ -106,9 +111,10 @@ struct engine *engine_open(const struct settings *settings)
     if (e == NULL)
         return NULL;
     list_init(&e->idle);
-    e->budget.max = settings->limits.policy_memory;
+    e->budget.max = LOAD_MEMORY;
+    e->budget.max_rule = LOAD_RULE;
     e->budget.seconds = LOAD_SECONDS;
-    e->budget.rule = "the most that loading may take";
+    e->budget.rule = LOAD_RULE;
     e->L = lua_newstate(budget_allocate, &e->budget);
     if (e->L == NULL) {
         sys_free(e);
@@ -187,8 +193,8 @@ static bool run(struct engine *e, const struct loading *l)
     if (status == 0)
         return true;
     if (e->budget.no_memory)
-        snprintf(text, sizeof text, "loading needs more than %g MiB (limits.policy_memory)",
-                 (double)e->budget.max / (1024 * 1024));
+        snprintf(text, sizeof text, "loading needs more than %g MiB of memory (%s)",
+                 (double)e->budget.max / (1024 * 1024), e->budget.max_rule);
     else if (lua_type(e->L, -1) == LUA_TSTRING)
         snprintf(text, sizeof text, "%s", lua_tostring(e->L, -1));
     else
@@ -279,6 +285,8 @@ static void finish(struct engine *e, const struct settings *settings, struct ev_
     e->bundle = NULL;
     e->settings = settings;
     e->loop = loop;
+    e->budget.max = settings->limits.policy_memory;
+    e->budget.max_rule = "limits.policy_memory";
     e->budget.seconds = settings->limits.hook_cpu;
     e->budget.rule = "limits.hook_cpu";
     e->policy.ops = &hooks_ops;

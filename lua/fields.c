@@ -4,6 +4,7 @@
  */
 #include "handle.h"
 
+#include "sequence.h"
 #include "task.h"
 
 #include <lauxlib.h>
@@ -48,25 +49,33 @@ static int headers_all(lua_State *L)
     return 1;
 }
 
+/* The upvalues: names and values in turn, and how many of them were given. */
 static int next_field(lua_State *L)
 {
-    const struct head *h = head_of(L, lua_upvalueindex(1));
-    size_t i = (size_t)lua_tointeger(L, lua_upvalueindex(2));
+    int given = (int)lua_tointeger(L, lua_upvalueindex(2));
 
-    if (i >= h->count)
-        return 0;
-    lua_pushinteger(L, (lua_Integer)(i + 1));
+    lua_rawgeti(L, lua_upvalueindex(1), given + 1);
+    if (lua_isnil(L, -1))
+        return 1;
+    lua_rawgeti(L, lua_upvalueindex(1), given + 2);
+    lua_pushinteger(L, given + 2);
     lua_replace(L, lua_upvalueindex(2));
-    handle_push_slice(L, h->fields[i].name);
-    handle_push_slice(L, h->fields[i].value);
     return 2;
 }
 
-/* for name, value in headers:each() do */
+/* for name, value in headers:each() do: over what there is now, whatever the loop changes. */
 static int headers_each(lua_State *L)
 {
-    head_of(L, 1);
-    lua_settop(L, 1);
+    const struct head *h = head_of(L, 1);
+    int place = 0;
+
+    lua_createtable(L, (int)h->count * 2, 0);
+    for (size_t i = 0; i < h->count; i++) {
+        handle_push_slice(L, h->fields[i].name);
+        lua_rawseti(L, -2, ++place);
+        handle_push_slice(L, h->fields[i].value);
+        lua_rawseti(L, -2, ++place);
+    }
     lua_pushinteger(L, 0);
     lua_pushcclosure(L, next_field, 2);
     return 1;
@@ -133,7 +142,7 @@ static struct slice check_value(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TSTRING && lua_type(L, index) != LUA_TNUMBER)
         luaL_error(L, "headers: the value of \"%s\" must be text, a list of texts or nil, not %s",
-                   lua_tostring(L, 2), luaL_typename(L, index));
+                   lua_tostring(L, 2), handle_name(L, index));
     struct slice value = slice_trim(check_slice(L, index));
     if (!lint_is_value(value))
         luaL_error(L, "headers: the value of \"%s\" holds a control byte (CR, LF, NUL)",
@@ -148,8 +157,13 @@ static int refuse_memory(lua_State *L)
 
 static int set_list(lua_State *L, struct head *h, struct slice name)
 {
-    int count = (int)lua_objlen(L, 3);
+    char why[SEQUENCE_WHY_MAX];
+    int count = sequence_length(L, 3, why);
 
+    budget_spend(L, SEQUENCE_STEPS(count));
+    if (count < 0)
+        return luaL_error(L, "headers: in the list of values for \"%s\" %s", lua_tostring(L, 2),
+                          why);
     for (int i = 1; i <= count; i++) { /* all are checked before any is set */
         lua_rawgeti(L, 3, i);
         check_value(L, -1);

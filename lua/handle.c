@@ -42,6 +42,18 @@ void handle_push(lua_State *L, enum handle_kind kind, const struct policy_view *
     lua_pushlightuserdata(L, (void *)(uintptr_t)bits);
 }
 
+const char *handle_name(lua_State *L, int index)
+{
+    const void *handle = lua_touserdata(L, index);
+    enum handle_kind kind = kind_of(handle);
+
+    if (!lua_islightuserdata(L, index))
+        return luaL_typename(L, index);
+    if (handle == NULL)
+        return "interim.json.null";
+    return kind == HANDLE_NONE ? "userdata" : classes[kind]->name;
+}
+
 static bool is_current(const struct task *t, const void *handle)
 {
     return t != NULL && (t->call->view->id & ID_MASK) == ((uint64_t)(uintptr_t)handle & ID_MASK);
@@ -54,7 +66,7 @@ static struct policy_view *view_of(lua_State *L, int index, const void *handle,
     const struct task *t = engine_of(L)->task;
 
     if (kind == HANDLE_NONE)
-        luaL_error(L, "a request or response expected, got %s", luaL_typename(L, index));
+        luaL_error(L, "a request or response expected, got %s", handle_name(L, index));
     if (!is_current(t, handle))
         luaL_error(L, "%s is used outside the hooks of its own exchange", classes[kind]->name);
     if ((classes[kind]->hooks & 1u << t->call->hook) == 0)
@@ -121,11 +133,13 @@ static const struct handle_field *find_field(lua_State *L, enum handle_kind kind
     return NULL;
 }
 
-/* What comes through the metatable of light userdata is one. */
+/* What comes through the metatable of light userdata is one; null of JSON is, too. */
 static struct policy_view *own_view(lua_State *L, enum handle_kind *kind)
 {
     const void *handle = lua_touserdata(L, 1);
 
+    if (handle == NULL)
+        luaL_error(L, "interim.json.null has no fields; a value from JSON may be null");
     *kind = kind_of(handle);
     return view_of(L, 1, handle, *kind);
 }

@@ -53,6 +53,9 @@ void handle_push(lua_State *L, enum handle_kind kind, const struct policy_view *
 /* The view behind the handle at `index`, or an error. *kind is what it is. */
 struct policy_view *handle_view(lua_State *L, int index, enum handle_kind *kind);
 
+/* What a script calls the value at `index`: "req", "interim.json.null", or its type. */
+const char *handle_name(lua_State *L, int index);
+
 /* An error unless this hook runs: `what` can be changed in that hook only. */
 void handle_require_hook(lua_State *L, enum policy_hook hook, const char *what);
 

@@ -62,9 +62,9 @@ static int describe_error(lua_State *L)
         message = lua_tostring(t->L, -1);
     else
         message = lua_pushfstring(L, "(the error is a %s value)", luaL_typename(t->L, -1));
-    if (b->no_memory && strstr(message, "limits.policy_memory") == NULL)
-        message = lua_pushfstring(L, "%s: the policy needs more than %f MiB (limits.policy_memory)",
-                                  message, (double)b->max / (1024 * 1024));
+    if (b->no_memory && strstr(message, b->max_rule) == NULL)
+        message = lua_pushfstring(L, "%s: the policy needs more than %f MiB (%s)", message,
+                                  (double)b->max / (1024 * 1024), b->max_rule);
     luaL_traceback(L, t->L, message, 0);
     return 1;
 }
@@ -99,6 +99,18 @@ static int convert(lua_State *L)
     return 0;
 }
 
+/* What was returned has no line of its own; the hook has one. */
+static void fail_with_answer(struct task *t, const char *why)
+{
+    char text[TEXT_MAX];
+    lua_Debug ar;
+
+    lua_rawgeti(t->L, LUA_REGISTRYINDEX, t->engine->hooks[t->call->hook]);
+    lua_getinfo(t->L, ">S", &ar);
+    snprintf(text, sizeof text, "%s (the function at %s:%d)", why, ar.short_src, ar.linedefined);
+    fail(t->engine, t->call, text);
+}
+
 static void read_answer(struct task *t)
 {
     struct conversion c = {.task = t, .ok = false, .why = "not enough memory"};
@@ -112,7 +124,7 @@ static void read_answer(struct task *t)
         c.ok = verdict_read(t->L, 1, call, c.why, sizeof c.why);
     }
     if (!c.ok)
-        fail(t->engine, call, c.why);
+        fail_with_answer(t, c.why);
 }
 
 /* Most hooks return nothing: the verdict is VERDICT_DEFAULT already. */

@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "json.h"
 #include "net/addr.h"
+#include "sequence.h"
 #include "text.h"
 #include "url.h"
 
@@ -32,14 +33,19 @@ static const char *check_loggable(lua_State *L, int index)
     return luaL_checkstring(L, index);
 }
 
-/* interim.log([level,] text) */
+/* interim.log([level,] text): more would be lost in silence. */
 static int write_log(lua_State *L)
 {
     static const char *const names[] = {"debug", "info", "warning", "error", NULL};
     static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR};
     enum log_level level = LOG_INFO;
     int text = 1;
-    if (lua_gettop(L) >= 2) {
+    if (lua_gettop(L) > 2)
+        return luaL_error(L,
+                          "interim.log takes a level and one text, not %d arguments; join texts "
+                          "with ..",
+                          lua_gettop(L));
+    if (lua_gettop(L) == 2) {
         level = levels[luaL_checkoption(L, 1, NULL, names)];
         text = 2;
     }
@@ -100,7 +106,11 @@ static int match_address(lua_State *L)
     bool valid = read_address(L, 1, &address);
     bool found = false;
     if (lua_istable(L, 2)) {
-        int count = (int)lua_objlen(L, 2);
+        char hole[SEQUENCE_WHY_MAX];
+        int count = sequence_length(L, 2, hole);
+        budget_spend(L, SEQUENCE_STEPS(count));
+        if (count < 0)
+            luaL_argerror(L, 2, lua_pushfstring(L, "in the list of networks %s", hole));
         for (int i = 1; i <= count; i++) {
             lua_rawgeti(L, 2, i);
             found = network_has(L, -1, &address) || found;

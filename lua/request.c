@@ -27,7 +27,7 @@ static struct slice check_text(lua_State *L, const char *what)
     size_t len;
 
     if (lua_type(L, 3) != LUA_TSTRING)
-        luaL_error(L, "%s must be text, not %s", what, luaL_typename(L, 3));
+        luaL_error(L, "%s must be text, not %s", what, handle_name(L, 3));
     const char *at = lua_tolstring(L, 3, &len);
     return slice_of(at, len);
 }
@@ -35,8 +35,10 @@ static struct slice check_text(lua_State *L, const char *what)
 static void set_path(lua_State *L, struct policy_view *view)
 {
     handle_require_hook(L, HOOK_REQUEST, "req.path");
-    if (!request_set_path(view->request, check_text(L, "req.path"),
-                          view->settings->limits.request_line))
+    struct slice path = check_text(L, "req.path");
+    if (slice_equals(path, view->request->path))
+        return; /* that of OPTIONS * cannot be set, but be left */
+    if (!request_set_path(view->request, path, view->settings->limits.request_line))
         luaL_error(L, "req.path must start with \"/\", hold visible ASCII but no \"?\" or \"#\", "
                       "and keep to limits.request_line");
 }

@@ -15,14 +15,14 @@
 
 #define PATH_LENGTH 400
 
-static void run_source(lua_State *L, const struct bundle_source *source)
+/* Pushes the chunk. */
+static void push_source(lua_State *L, const struct bundle_source *source)
 {
     char chunk[PATH_LENGTH + 1];
 
     snprintf(chunk, sizeof chunk, "%.*s", SLICE_ARG(source->chunk));
     if (luaL_loadbufferx(L, source->text.at, source->text.len, chunk, "t") != 0)
         lua_error(L);
-    lua_call(L, 0, 1);
 }
 
 /* Parts of letters, digits, '_' and '-', joined by dots: nothing that leaves the folder. */
@@ -73,7 +73,7 @@ static void gather(lua_State *L, struct bundle *b, struct slice name)
 }
 
 /* Its own modules come first: no file beside a policy stands in for one. */
-static bool run_embedded(lua_State *L, struct slice name)
+static bool push_embedded(lua_State *L, struct slice name)
 {
     char chunk[PATH_LENGTH];
 
@@ -83,13 +83,13 @@ static bool run_embedded(lua_State *L, struct slice name)
         snprintf(chunk, sizeof chunk, "=%s", m->name);
         if (luaL_loadbufferx(L, (const char *)m->text, m->len, chunk, "t") != 0)
             lua_error(L);
-        lua_call(L, 0, 1);
         return true;
     }
     return false;
 }
 
-static void load_module(lua_State *L, struct slice name)
+/* Pushes the module's chunk, or raises. */
+static void push_module(lua_State *L, struct slice name)
 {
     struct bundle *b = engine_of(L)->bundle;
     struct bundle_source source;
@@ -101,7 +101,7 @@ static void load_module(lua_State *L, struct slice name)
                    lua_tostring(L, 1));
     if (!is_module_name(name))
         luaL_error(L, "'%s' is not the name of a module", lua_tostring(L, 1));
-    if (run_embedded(L, name))
+    if (push_embedded(L, name))
         return;
     if (!bundle_find(b, name, &source)) {
         if (b->gathered == NULL)
@@ -110,7 +110,28 @@ static void load_module(lua_State *L, struct slice name)
         if (!bundle_find(b, name, &source))
             luaL_error(L, "module '%s' is lost", lua_tostring(L, 1));
     }
-    run_source(L, &source);
+    push_source(L, &source);
+}
+
+/* Keeps the value on top, and takes it away, as what the name at 1 stands for. */
+static void keep(lua_State *L)
+{
+    lua_pushvalue(L, 1);
+    lua_insert(L, -2);
+    lua_rawset(L, lua_upvalueindex(1));
+}
+
+/* Runs the chunk on top. One that fails may be required again, and fails then for its own reason.
+ */
+static void run_module(lua_State *L)
+{
+    lua_pushboolean(L, 0);
+    keep(L);
+    if (lua_pcall(L, 0, 1, 0) == 0)
+        return;
+    lua_pushnil(L);
+    keep(L);
+    lua_error(L);
 }
 
 /* The upvalue maps names to modules; `false` stands for one that is being loaded. */
@@ -128,17 +149,14 @@ static int lua_require(lua_State *L)
         return luaL_error(L, "module '%s' requires itself, by way of others", at);
     lua_settop(L, 1);
 
-    lua_pushvalue(L, 1);
-    lua_pushboolean(L, 0);
-    lua_rawset(L, lua_upvalueindex(1));
-    load_module(L, slice_of(at, len));
+    push_module(L, slice_of(at, len));
+    run_module(L);
     if (!lua_toboolean(L, -1)) {
         lua_pop(L, 1);
         lua_pushboolean(L, 1);
     }
-    lua_pushvalue(L, 1);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, lua_upvalueindex(1));
+    lua_pushvalue(L, -1);
+    keep(L);
     return 1;
 }
 
@@ -177,5 +195,6 @@ void require_policy(lua_State *L)
 
     if (!bundle_find(engine_of(L)->bundle, SLICE(""), &source))
         luaL_error(L, "the bundle holds no policy");
-    run_source(L, &source);
+    push_source(L, &source);
+    lua_call(L, 0, 1);
 }

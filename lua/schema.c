@@ -4,6 +4,8 @@
  */
 #include "schema.h"
 #include "base/words.h"
+#include "sequence.h"
+#include "show.h"
 
 #include <assert.h>
 #include <lauxlib.h>
@@ -99,20 +101,6 @@ int schema_push_keys(struct schema *s, int index)
     return count;
 }
 
-static void show(lua_State *L, int index, char *text, size_t size)
-{
-    int type = lua_type(L, index);
-
-    if (type == LUA_TSTRING)
-        snprintf(text, size, "\"%.60s\"", lua_tostring(L, index));
-    else if (type == LUA_TNUMBER)
-        snprintf(text, size, "%.14g", lua_tonumber(L, index));
-    else if (type == LUA_TBOOLEAN)
-        snprintf(text, size, "%s", lua_toboolean(L, index) ? "true" : "false");
-    else
-        snprintf(text, size, "a %s", lua_typename(L, type));
-}
-
 static bool get_number(const struct schema *s, int index, enum schema_kind kind, double *value)
 {
     if (lua_type(s->L, index) == LUA_TNUMBER) {
@@ -134,9 +122,9 @@ static const char *const number_forms[] = {
 static void read_number(struct schema *s, int index, const struct schema_rule *rule, char *member)
 {
     double value = 0;
-    char text[80];
+    char text[SHOW_MAX];
 
-    show(s->L, index, text, sizeof text);
+    show_value(s->L, index, text);
     if (!get_number(s, index, rule->kind, &value)) {
         schema_complain(s, "must be %s, not %s", number_forms[rule->kind], text);
         return;
@@ -163,7 +151,7 @@ static void read_number(struct schema *s, int index, const struct schema_rule *r
 
 static void read_choice(struct schema *s, int index, const struct schema_rule *rule, char *member)
 {
-    char listed[200] = "", text[80];
+    char listed[200] = "", text[SHOW_MAX];
     size_t used = 0;
 
     for (int i = 0; rule->choices[i] != NULL; i++) {
@@ -177,15 +165,15 @@ static void read_choice(struct schema *s, int index, const struct schema_rule *r
         used += n > 0 ? (size_t)n : 0;
         assert(used < sizeof listed);
     }
-    show(s->L, index, text, sizeof text);
+    show_value(s->L, index, text);
     schema_complain(s, "must be one of %s, not %s", listed, text);
 }
 
 static void read_value(struct schema *s, int index, const struct schema_rule *rule, char *base)
 {
-    char text[80];
+    char text[SHOW_MAX];
 
-    show(s->L, index, text, sizeof text);
+    show_value(s->L, index, text);
     switch (rule->kind) {
     case SCHEMA_SECONDS:
     case SCHEMA_BYTES:
@@ -236,7 +224,10 @@ static void complain_unknown(struct schema *s, int index, const struct schema_ru
         struct slice key = schema_text(s, -1);
         if (!is_known(key, known, count)) {
             size_t mark = schema_enter(s, key.at);
-            schema_complain(s, "unknown key%s", words_hint(hint, sizeof hint, key, known, count));
+            const char *meant = s->explain != NULL ? s->explain(key) : NULL;
+            schema_complain(s, "unknown key%s",
+                            meant != NULL ? meant
+                                          : words_hint(hint, sizeof hint, key, known, count));
             schema_leave(s, mark);
         }
         lua_pop(s->L, 1);
@@ -247,10 +238,10 @@ static void complain_unknown(struct schema *s, int index, const struct schema_ru
 void schema_read(struct schema *s, int index, const struct schema_rule *rules, size_t count,
                  void *base)
 {
-    char text[80];
+    char text[SHOW_MAX];
 
     if (!lua_istable(s->L, index)) {
-        show(s->L, index, text, sizeof text);
+        show_value(s->L, index, text);
         schema_complain(s, "must be a table, not %s", text);
         return;
     }
@@ -270,7 +261,7 @@ void schema_read(struct schema *s, int index, const struct schema_rule *rules, s
 static void each_item(struct schema *s, int index, bool numbers, const char *wanted,
                       void (*read)(struct schema *s, struct slice text))
 {
-    char text[80];
+    char text[SHOW_MAX];
     int type = lua_type(s->L, index);
 
     if (type == LUA_TSTRING || (numbers && type == LUA_TNUMBER)) {
@@ -279,34 +270,22 @@ static void each_item(struct schema *s, int index, bool numbers, const char *wan
         lua_pop(s->L, 1);
         return;
     }
-    show(s->L, index, text, sizeof text);
+    show_value(s->L, index, text);
     schema_complain(s, "must be %s, not %s", wanted, text);
-}
-
-static bool has_names(lua_State *L, int index)
-{
-    bool named = false;
-
-    lua_pushnil(L);
-    while (lua_next(L, index) != 0) {
-        named = named || lua_type(L, -2) != LUA_TNUMBER;
-        lua_pop(L, 1);
-    }
-    return named;
 }
 
 void schema_each(struct schema *s, int index, bool numbers, const char *wanted,
                  void (*read)(struct schema *s, struct slice text))
 {
+    char why[SEQUENCE_WHY_MAX];
+
     if (!lua_istable(s->L, index)) {
         each_item(s, index, numbers, wanted, read);
         return;
     }
-    if (has_names(s->L, index)) {
-        schema_complain(s, "must be %s, or a list of them; this table has names", wanted);
-        return;
-    }
-    int count = (int)lua_objlen(s->L, index);
+    int count = sequence_length(s->L, index, why);
+    if (count < 0)
+        schema_complain(s, "must be %s, or a list of them; in this one %s", wanted, why);
     for (int i = 1; i <= count; i++) {
         size_t mark = schema_enter_item(s, i);
         lua_rawgeti(s->L, index, i);

@@ -18,6 +18,8 @@ struct schema {
     struct buf *errors;
     char path[256]; /* of the value being read: "timeouts.connect" */
     size_t failures;
+    /* For a key that is unknown: what it may have been meant for elsewhere, or NULL. */
+    const char *(*explain)(struct slice key);
 };
 
 enum schema_kind {
@@ -54,7 +56,7 @@ void schema_leave(struct schema *s, size_t mark);
 
 /*
  * Calls `read` for a value of type string, or for each of a list of them; numbers are taken as text
- * when `numbers` is true. Complains about anything else.
+ * when `numbers` is true. Complains about anything else, a list with a hole included.
  */
 void schema_each(struct schema *s, int index, bool numbers, const char *wanted,
                  void (*read)(struct schema *s, struct slice text));

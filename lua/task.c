@@ -107,6 +107,11 @@ struct task *task_to_wait(lua_State *L, const char *what)
         luaL_error(L, "%s can only be called in a hook, not while the policy is loaded", what);
     else if (t->L != L)
         luaL_error(L, "%s cannot be called in a coroutine that the policy made itself", what);
+    else if (!lua_isyieldable(L))
+        luaL_error(L,
+                   "%s cannot be called in a function that gsub, table.sort or another function of "
+                   "the libraries calls; call it in the hook itself",
+                   what);
     return t;
 }
 

@@ -178,6 +178,7 @@ bool tool_open(struct tool *t, const char *script, char *why, size_t why_size)
         return false;
     t->e->bundle = &t->bundle;
     t->e->budget.rule = "the most that a test may take";
+    t->e->budget.max_rule = t->e->budget.rule;
     return engine_protect(t->e->L, provide, NULL);
 }
 

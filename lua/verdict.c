@@ -4,6 +4,10 @@
  */
 #include "verdict.h"
 #include "base/words.h"
+#include "handle.h"
+#include "offers.h"
+#include "sequence.h"
+#include "show.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -33,30 +37,12 @@ static const char *const allowed[HOOK_COUNT] = {
     [HOOK_LOG] = "nil",
 };
 
-/* What the script returned, as it would write it. */
-static const char *show(lua_State *L, int index, char *text, size_t size)
-{
-    size_t len;
-
-    if (lua_type(L, index) == LUA_TSTRING) {
-        const char *at = lua_tolstring(L, index, &len);
-        snprintf(text, size, "\"%.*s\"", len > 40 ? 40 : (int)len, at);
-    } else if (lua_type(L, index) == LUA_TNUMBER) {
-        snprintf(text, size, "%.14g", lua_tonumber(L, index));
-    } else if (lua_type(L, index) == LUA_TBOOLEAN) {
-        snprintf(text, size, "%s", lua_toboolean(L, index) ? "true" : "false");
-    } else {
-        snprintf(text, size, "a %s", luaL_typename(L, index));
-    }
-    return text;
-}
-
 static bool refuse(const struct reading *r, int index)
 {
     enum policy_hook hook = r->call->hook;
-    char text[64];
+    char text[SHOW_MAX];
 
-    snprintf(r->why, r->why_size, "returned %s; it may return %s%s", show(r->L, index, text, 64),
+    snprintf(r->why, r->why_size, "returned %s; it may return %s%s", show_value(r->L, index, text),
              allowed[hook],
              hook == HOOK_LOG ? " only"
                               : ", a status from 200 to 599, or { status =, headers =, "
@@ -133,7 +119,13 @@ static bool read_field(struct reading *r)
     }
     if (lua_type(r->L, -1) != LUA_TTABLE)
         return read_value(r, name);
-    int values = (int)lua_objlen(r->L, -1);
+    char hole[SEQUENCE_WHY_MAX];
+    int values = sequence_length(r->L, -1, hole);
+    if (values < 0) {
+        snprintf(r->why, r->why_size, "answer: in the list headers[\"%.*s\"] %s", SLICE_ARG(name),
+                 hole);
+        return false;
+    }
     for (int i = 1; i <= values; i++) {
         lua_rawgeti(r->L, -1, i);
         bool ok = read_value(r, name);
@@ -170,7 +162,7 @@ static bool read_headers(struct reading *r)
         return true;
     if (lua_type(r->L, -1) != LUA_TTABLE) {
         snprintf(r->why, r->why_size, "answer: headers must be a table, not %s",
-                 luaL_typename(r->L, -1));
+                 handle_name(r->L, -1));
         return false;
     }
     lua_pushnil(r->L);
@@ -210,7 +202,7 @@ static bool read_body(struct reading *r)
     if (lua_isnil(r->L, -1))
         return true;
     if (lua_type(r->L, -1) != LUA_TSTRING) {
-        snprintf(r->why, r->why_size, "answer: body must be text, not %s", luaL_typename(r->L, -1));
+        snprintf(r->why, r->why_size, "answer: body must be text, not %s", handle_name(r->L, -1));
         return false;
     }
     const char *at = lua_tolstring(r->L, -1, &len);
@@ -234,7 +226,7 @@ static bool read_body(struct reading *r)
 static bool check_answer_keys(const struct reading *r, int index)
 {
     static const char *const known[] = {"status", "headers", "body"};
-    char hint[WORDS_HINT_MAX], text[64];
+    char hint[WORDS_HINT_MAX], text[SHOW_MAX];
     size_t len;
 
     lua_pushnil(r->L);
@@ -243,7 +235,8 @@ static bool check_answer_keys(const struct reading *r, int index)
         const char *key = lua_type(r->L, -1) == LUA_TSTRING ? lua_tolstring(r->L, -1, &len) : "";
         if (strcmp(key, known[0]) == 0 || strcmp(key, known[1]) == 0 || strcmp(key, known[2]) == 0)
             continue;
-        snprintf(r->why, r->why_size, "answer: unknown key %s%s", show(r->L, -1, text, sizeof text),
+        snprintf(r->why, r->why_size, "answer: unknown key %s%s; there are status, headers, body",
+                 show_value(r->L, -1, text),
                  words_hint(hint, sizeof hint, slice_of_string(key), known, 3));
         return false;
     }
@@ -262,11 +255,11 @@ static bool read_parts(struct reading *r, int index)
         return false;
     get_raw(r->L, index, "status");
     if (!read_status(r, -1)) {
-        char text[64];
+        char text[SHOW_MAX];
         snprintf(r->why, r->why_size,
                  "answer: status must be a whole number from 200 to 599, "
                  "not %s",
-                 show(r->L, -1, text, sizeof text));
+                 show_value(r->L, -1, text));
         return false;
     }
     get_raw(r->L, index, "headers");
@@ -286,34 +279,6 @@ static bool read_answer(struct reading *r, int index)
     return good;
 }
 
-static bool is_protocol(struct slice s)
-{
-    size_t slash = slice_find(s, '/');
-
-    return slice_is_token(slice_of(s.at, slash)) &&
-           (slash == s.len || slice_is_token(slice_skip(s, slash + 1)));
-}
-
-/* Adds the protocol at -1 if the client offered it; one it did not offer is no error. */
-static bool read_protocol(const struct reading *r)
-{
-    const struct upgrade_offers *offered = &r->call->view->request->offers;
-    struct upgrade_offers *out = &r->call->verdict.offers;
-    size_t len;
-
-    if (lua_type(r->L, -1) != LUA_TSTRING)
-        return false;
-    const char *at = lua_tolstring(r->L, -1, &len);
-    struct slice protocol = slice_of(at, len);
-    if (!is_protocol(protocol))
-        return false;
-    for (size_t i = 0; i < offered->count; i++)
-        if (slice_equals_nocase(offered->protocol[i], protocol) &&
-            !upgrade_offers_has(out, protocol))
-            out->protocol[out->count++] = offered->protocol[i];
-    return true;
-}
-
 static bool read_upgrade(struct reading *r, int index)
 {
     struct verdict *v = &r->call->verdict;
@@ -325,19 +290,8 @@ static bool read_upgrade(struct reading *r, int index)
             v->offers = r->call->view->request->offers;
         return true;
     }
-    if (type == LUA_TSTRING) {
-        lua_pushvalue(r->L, index);
-        if (!read_protocol(r))
-            return refuse(r, index);
-    } else {
-        int count = (int)lua_objlen(r->L, index);
-        for (int i = 1; i <= count; i++) {
-            lua_rawgeti(r->L, index, i);
-            if (!read_protocol(r))
-                return refuse(r, -1);
-            lua_pop(r->L, 1);
-        }
-    }
+    if (!offers_read(r->L, index, &r->call->view->request->offers, &v->offers, r->why, r->why_size))
+        return type == LUA_TTABLE ? false : refuse(r, index);
     v->kind = v->offers.count > 0 ? VERDICT_OFFER : VERDICT_ORDINARY;
     return true;
 }
@@ -383,7 +337,7 @@ bool verdict_read(lua_State *L, int index, struct policy_call *call, char *why, 
     case LUA_TBOOLEAN:
         return upgrade ? read_upgrade(&r, index) : refuse(&r, index);
     case LUA_TTABLE:
-        if (upgrade && lua_objlen(L, index) > 0)
+        if (upgrade && !sequence_is_record(L, index))
             return read_upgrade(&r, index);
         return read_answer(&r, index);
     default:

@@ -166,6 +166,10 @@ size_t addr_parse(struct slice text, bool any_host, struct addr *out, size_t max
     struct in_addr ip4;
     if (slice_starts(text, SLICE("unix:")))
         return parse_unix(text, out, why, why_size);
+    size_t slash = slice_find(text, '/');
+    if (slice_starts(slice_skip(text, slash), SLICE("//")))
+        return refuse(why, why_size, text, "an address is no URL: leave out \"%.*s//\"; %s",
+                      (int)(slash < QUOTED_MAX ? slash : QUOTED_MAX), text.at, expected);
 
     size_t colon = text.len;
     while (colon > 0 && text.at[colon - 1] != ':')
@@ -197,6 +201,9 @@ size_t addr_parse(struct slice text, bool any_host, struct addr *out, size_t max
         set_port(out, port);
         return 1;
     }
+    if (strcmp(host, "*") == 0 && any_host)
+        return refuse(why, why_size, text, "a port alone means all addresses: write \"%.*s\"",
+                      SLICE_ARG(slice_skip(text, colon)));
     if (!bracketed && looks_numeric(host))
         return refuse(why, why_size, text, "%s is not an IPv4 address", host);
     return resolve(text, host, bracketed, port, out, max, why, why_size);

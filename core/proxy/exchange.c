@@ -83,8 +83,9 @@ void exchange_hook_overdue(struct exchange *x)
 {
     struct policy *policy = x->generation->policy;
 
-    log_error("%s: the %s hook waited longer than %g s; it counts as failed", x->id,
-              policy_hook_name(x->call.hook), x->timeouts->hook);
+    log_error("%s: the %s hook failed: it waited longer than %g s (timeouts.hook); it counts as "
+              "failed",
+              x->id, policy_hook_name(x->call.hook), x->timeouts->hook);
     policy->ops->cancel(policy, &x->call);
     x->call.verdict.kind = VERDICT_FAILED;
     x->proxy->stats->timeouts_hook++;

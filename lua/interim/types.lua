@@ -120,7 +120,7 @@ local headers = {}
 ---@return string[]
 function headers:all(name) end
 
----For a loop: name and value of every field in order.
+---For a loop: name and value of every field in order, as they are when it begins.
 ---@return fun(): string?, string?
 function headers:each() end
 

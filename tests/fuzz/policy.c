@@ -191,8 +191,8 @@ static void run(struct run *r)
     assert(taken == (buf_len(&r->errors) == 0));
     check_errors(buf_slice(&r->errors));
     assert(!taken || !budget_is_over(budget_in(&t)));
-    /* Compiled loops know no budget. */
-    if (taken && !t.settings.jit) {
+    /* Compiled loops know no budget, and what is loaded may already be more. */
+    if (taken && !t.settings.jit && budget_in(&t)->used <= MEMORY_MAX) {
         budget_in(&t)->max = MEMORY_MAX;
         ask_all(r, &t);
     }
@@ -244,6 +244,7 @@ static bool has_text(const struct buf *errors, struct slice text)
 static bool is_spent(const struct run *r)
 {
     return r->spent || has_text(&r->errors, SLICE("limits.policy_memory")) ||
+           has_text(&r->errors, SLICE("loading needs more than")) ||
            has_text(&r->errors, SLICE("not enough memory")) ||
            has_text(&r->errors, SLICE("on the CPU at a stretch"));
 }

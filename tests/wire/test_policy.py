@@ -221,9 +221,7 @@ def test_an_error_in_request_is_a_500_and_nothing_passes(start, origin, lua):
     is_page(client.response(), 500)
     assert origin.untouched()
     proxy.counts("hook_errors", 1)
-    # A returned value has no line; everything else has.
-    proxy.logged(r"\brequest hook failed: \S" if lua.startswith("return") else
-                 r"request.*policy\.lua:\d+")
+    proxy.logged(r"\brequest hook failed: \S.*policy\.lua:\d+")
     # The worker goes on.
     client = proxy.client()
     passes(client, origin, get())
@@ -572,6 +570,19 @@ def test_an_upgrade_can_be_answered_here(start, origin):
     client = start('upgrade = function() return { status = 426, body = "no" } end,').client()
     client.send(offer())
     assert (client.response().status, origin.untouched()) == (426, True)
+
+
+def test_a_refusal_that_is_a_list_as_well_opens_no_tunnel(start, origin):
+    proxy = start('upgrade = function() return { "websocket", status = 403 } end,')
+    client = proxy.client()
+    client.send(offer())
+    assert (client.response().status, origin.untouched()) == (500, True)
+    proxy.logged('the upgrade hook failed: returned a list of protocols in which the key "status"')
+
+
+def test_an_empty_list_of_protocols_makes_an_ordinary_request(start, origin):
+    client = start("upgrade = function() return {} end,").client()
+    assert passes(client, origin, offer()).get("upgrade") is None
 
 
 def test_a_protocol_that_was_not_offered_is_left_out(start, origin):

@@ -70,6 +70,44 @@ static void the_request_hook_edits_headers(void **state)
     assert_true(slice_equals(head_find_name(h, SLICE("x-trim"))->value, SLICE("t")));
 }
 
+static void a_loop_over_headers_goes_on_as_it_began_whatever_it_changes(void **state)
+{
+    struct scene *s = *state;
+    run(s, HOOK_REQUEST, SCENE_GET,
+        "local h, names, n = req.headers, '', 0\n"
+        "for name in h:each() do names = names .. name .. ' '\n"
+        "if name:sub(1, 1):lower() == 'x' then h[name] = nil end end\n"
+        "is(names, 'Host X-One X-Two x-two ') is(h['x-one'], nil) is(h['x-two'], nil)\n"
+        "for name, value in h:each() do n = n + 1 h['y-' .. n] = value h['y-1'] = 'new' end\n"
+        "is(n, 1) is(h['y-1'], 'new') is(h['y-2'], nil)\n"
+        "local each = h:each() each() is(each(), 'y-1') is(each(), nil) is(each(), nil)");
+    assert_int_equal(s->request.head.count, 2);
+}
+
+static void a_list_of_values_is_whole_or_an_error(void **state)
+{
+    struct scene *s = *state;
+    run(s, HOOK_REQUEST, SCENE_GET,
+        "local function set(value) req.headers['x-one'] = value end\n"
+        "fails('in the list of values for \"x-one\" place 2 is empty', set, { 'a', nil, 'c' })\n"
+        "fails('in the list of values for \"x-one\" the key \"k\" is no place', set, { 'a', k = "
+        "'b' })\n"
+        "fails('place 1 is empty', set, { [2] = 'a' }) fails('the key 0 is no place', set, { [0] = "
+        "'a', 'b' })\n"
+        "fails('the key 1.5 is no place', set, { [1.5] = 'a' })\n"
+        "fails('a key of type boolean is no place', set, { [true] = 'a' })\n"
+        "is(req.headers['x-one'], '1') set {} is(req.headers['x-one'], nil)");
+}
+
+static void the_path_may_stay_what_it_is(void **state)
+{
+    struct scene *s = *state;
+    run(s, HOOK_REQUEST, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "req.path = req.path is(req.path, '*') "
+        "fails('req.path must start with', function() req.path = '**' end)");
+    assert_true(slice_equals(s->request.path, SLICE("*")));
+}
+
 static void a_header_that_could_split_a_message_is_refused(void **state)
 {
     struct scene *s = *state;
@@ -232,14 +270,13 @@ static void ctx_is_kept_from_hook_to_hook_of_one_exchange(void **state)
 static void a_handle_kept_beyond_its_exchange_is_an_error(void **state)
 {
     struct scene *s = *state;
-    scene_policy(s, "local req, headers, client, each",
-                 "request = function(r) req, headers, client, each = r, r.headers, r.client, "
-                 "r.headers:each() end,\n"
+    scene_policy(s, "local req, headers, client",
+                 "request = function(r) req, headers, client = r, r.headers, r.client end,\n"
                  "log = function(r, res)\n"
                  "for _, f in ipairs { function() return req.path end, function() req.path = '/' "
                  "end, function() return headers.host end, function() headers.a = 'b' end, "
                  "function() return headers:all('x') end, function() return headers:each() end, "
-                 "function() return client.port end, function() return req.ctx end, each } do\n"
+                 "function() return client.port end, function() return req.ctx end } do\n"
                  "local ok, why = pcall(f)\n"
                  "if ok or not why:find('outside the hooks of its own exchange', 1, true) then "
                  "error(tostring(why)) end end end");
@@ -270,8 +307,14 @@ static void null_of_json_is_no_request(void **state)
 {
     struct scene *s = *state;
     run(s, HOOK_REQUEST, SCENE_GET,
-        "local null = require('interim').json.null is(tostring(null), 'null') fails('a request or "
-        "response expected, got userdata', function() return null.x end) is(getmetatable(null), "
+        "local null = require('interim').json.null is(tostring(null), 'null') "
+        "fails('interim.json.null has no fields', function() return null.x end) "
+        "fails('interim.json.null has no fields', function() null.x = 1 end) "
+        "fails('a request or response expected, got interim.json.null', req.headers.all, null, 'a')"
+        "fails('a request or response expected, got number', req.headers.all, 1, 'a')"
+        "fails('must be text, a list of texts or nil, not interim.json.null', function() "
+        "req.headers['x-a'] = null end) fails('req.path must be text, not req.client', function() "
+        "req.path = req.client end) is(getmetatable(null), "
         "false) is(getmetatable(req), false) fails('', setmetatable, req, {})");
 }
 
@@ -313,6 +356,9 @@ int main(void)
         TEST(a_request_with_a_body_shows_its_size),
         TEST(headers_are_read_in_any_case_joined_and_in_order),
         TEST(the_request_hook_edits_headers),
+        TEST(a_loop_over_headers_goes_on_as_it_began_whatever_it_changes),
+        TEST(a_list_of_values_is_whole_or_an_error),
+        TEST(the_path_may_stay_what_it_is),
         TEST(a_header_that_could_split_a_message_is_refused),
         TEST(the_request_hook_routes_and_rewrites),
         TEST(what_cannot_be_set_says_why),

@@ -54,8 +54,8 @@ static void a_status_is_a_final_answer_in_every_hook_but_log(void **state)
         assert_int_equal(s->call.verdict.field_count, 0);
     }
     assert_failed(s, scene_ask(s, HOOK_LOG),
-                  "1-7f: the log hook failed: returned 403; it may return nil only; "
-                  "nothing else happens");
+                  "1-7f: the log hook failed: returned 403; it may return nil only "
+                  "(the function at policy.lua:9); nothing else happens");
 }
 
 static void an_answer_brings_its_fields_and_body(void **state)
@@ -107,7 +107,7 @@ static void a_misspelt_word_fails_and_lists_what_is_allowed(void **state)
     assert_failed(s, scene_ask(s, HOOK_EXPECT),
                   "1-7f: the expect hook failed: returned \"foward\"; it may return nil, "
                   "\"forward\", \"continue\", a status from 200 to 599, or { status =, headers =, "
-                  "body = }; the request is refused with 500");
+                  "body = } (the function at policy.lua:3); the request is refused with 500");
 }
 
 static void a_wrong_type_fails_in_every_hook(void **state)
@@ -135,12 +135,18 @@ static void a_number_that_is_no_final_status_fails(void **state)
 static void an_answer_that_cannot_be_sent_fails_and_says_why(void **state)
 {
     static const char *const cases[][2] = {
-        {"{}", "answer: status must be a whole number from 200 to 599, not a nil"},
+        {"{}", "answer: status must be a whole number from 200 to 599, not nil"},
         {"{ body = 'x' }", "answer: status must be a whole number"},
         {"{ status = '200' }",
          "answer: status must be a whole number from 200 to 599, not \"200\""},
-        {"{ status = 200, boddy = 'x' }", "answer: unknown key \"boddy\"; did you mean \"body\"?"},
-        {"{ status = 200, 7 }", "answer: unknown key 1"},
+        {"{ status = 200, boddy = 'x' }",
+         "answer: unknown key \"boddy\"; did you mean \"body\"?; there are status, headers, body"},
+        {"{ status = 200, 7 }", "answer: unknown key 1; there are status, headers, body"},
+        {"{ 401, 'x' }", "; there are status, headers, body"},
+        {"{ status = 200, headers = { link = { 'a', rel = 'b' } } }",
+         "answer: in the list headers[\"link\"] the key \"rel\" is no place"},
+        {"{ status = 200, headers = { link = { 'a', nil, 'b' } } }",
+         "answer: in the list headers[\"link\"] place 2 is empty"},
         {"{ status = 200, body = 5 }", "answer: body must be text, not number"},
         {"{ status = 200, body = {} }", "answer: body must be text, not table"},
         {"{ status = 200, headers = 'x' }", "answer: headers must be a table, not string"},
@@ -224,6 +230,7 @@ static void upgrade_offers_what_the_policy_and_the_client_share(void **state)
         {"{ 'foo/2', 'h2c', 'websocket' }", VERDICT_OFFER, 2, "foo/2"},
         {"true", VERDICT_OFFER, 2, "websocket"},
         {"false", VERDICT_ORDINARY, 0, NULL},
+        {"{}", VERDICT_ORDINARY, 0, NULL},
         {"nil", VERDICT_DEFAULT, 0, NULL},
         {"426", VERDICT_ANSWER, 0, NULL},
         {"{ status = 403 }", VERDICT_ANSWER, 0, NULL},
@@ -242,6 +249,54 @@ static void upgrade_offers_what_the_policy_and_the_client_share(void **state)
             assert_int_equal(v->offers.count, cases[i].count);
             assert_true(slice_equals(v->offers.protocol[0], slice_of_string(cases[i].first)));
         }
+        scene_drop(s);
+    }
+}
+
+/* A refusal that was meant must not open the tunnel because it looks like a list as well. */
+static void a_table_that_is_no_list_of_protocols_offers_nothing(void **state)
+{
+    static const char *const cases[][2] = {
+        {"{ 'websocket', status = 403 }",
+         "returned a list of protocols in which the key \"status\" is no place; an answer has "
+         "status, headers and body alone (the function at policy.lua:3)"},
+        {"{ status = 403, 'websocket' }", "in which the key \"status\" is no place"},
+        {"{ [2] = 'websocket' }", "in which place 1 is empty"},
+        {"{ 'websocket', nil, 'foo/2' }", "in which place 2 is empty"},
+        {"{ [0] = 'foo/2', 'websocket' }", "in which the key 0 is no place"},
+        {"{ websocket = true }", "answer: unknown key \"websocket\""},
+        {"{ 'websocket', 403 }",
+         "in which place 2 is 403; a protocol is text such as \"websocket\""},
+        {"{ require('interim').json.null }", "in which place 1 is interim.json.null"},
+    };
+    struct scene *s = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char hook[200];
+        snprintf(hook, sizeof hook, "upgrade = function() return %s end", cases[i][0]);
+        scene_policy(s, "", hook);
+        scene_begin(s, SCENE_UPGRADE);
+        assert_failed(s, scene_ask(s, HOOK_UPGRADE), cases[i][1]);
+        scene_drop(s);
+    }
+}
+
+static void what_was_returned_is_told_by_its_name(void **state)
+{
+    static const char *const cases[][2] = {
+        {"req", "returned req; it may return nil"},
+        {"req.headers", "returned req.headers; it may return nil"},
+        {"require('interim').json.null", "returned interim.json.null; it may return nil"},
+        {"{ status = req }", "from 200 to 599, not req"},
+        {"{ status = 200, body = require('interim').json.null }",
+         "body must be text, not interim.json.null"},
+        {"{ status = 200, headers = req.headers }", "headers must be a table, not req.headers"},
+    };
+    struct scene *s = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char hook[200];
+        snprintf(hook, sizeof hook, "request = function(req) return %s end", cases[i][0]);
+        scene_policy(s, "", hook);
+        assert_failed(s, scene_ask(s, HOOK_REQUEST), cases[i][1]);
         scene_drop(s);
     }
 }
@@ -356,6 +411,8 @@ int main(void)
         TEST(an_answer_that_cannot_be_sent_fails_and_says_why),
         TEST(an_answer_that_finds_no_room_fails_at_whatever_step),
         TEST(upgrade_offers_what_the_policy_and_the_client_share),
+        TEST(a_table_that_is_no_list_of_protocols_offers_nothing),
+        TEST(what_was_returned_is_told_by_its_name),
         TEST(an_error_in_every_hook_fails_it_with_a_traceback),
         TEST(an_error_that_is_no_text_fails_the_hook),
         TEST(failing_open_is_said_in_the_log),

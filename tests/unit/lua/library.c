@@ -132,6 +132,8 @@ static void json_gives_back_what_went_in(void **state)
                 "assert(json.decode('\"\\\\u20ac\"') == '\\226\\130\\172')"
                 "assert(json.encode({ [1] = 1, [3] = 3 }) == '[1,null,3]')"
                 "assert(json.encode(12345678901234) == '12345678901234')"
+                /* A number that no double holds is infinite, however it is written. */
+                "assert(json.decode('1e999') == 1/0 and json.decode('[-1e999]')[1] == -1/0)"
                 "assert(cjson == nil)");
 }
 
@@ -146,6 +148,7 @@ static void json_refuses_what_json_cannot_say(void **state)
     fails(*state, "interim.json.decode('{\"a\":1} x')", "json.decode: Expected the end");
     fails(*state, "interim.json.decode('[1,]')", "at character 4");
     fails(*state, "interim.json.decode('[NaN]')", "json.decode: Expected value");
+    fails(*state, "interim.json.decode('[Infinity]')", "json.decode: Expected value");
     fails(*state, "interim.json.decode('[0x10]')", "json.decode: Expected value");
     fails(*state, "interim.json.decode(nil)", "bad argument #1 to 'decode'");
     /* The error names the line of the script. */
@@ -254,6 +257,10 @@ static void a_wrong_network_is_an_error_even_behind_a_match(void **state)
     fails(*state, "interim.ip.match('nobody', { '10.0.0.0/33' })", "0 to 32");
     fails(*state, "interim.ip.match('10.1.2.3')", "expected a network or a list");
     fails(*state, "interim.ip.match('10.1.2.3', { '10.0.0.0/8', true })", "expected a network");
+    fails(*state, "interim.ip.match('10.1.2.3', { x = '10.0.0.0/8' })",
+          "bad argument #2 to 'match' (in the list of networks the key \"x\" is no place)");
+    fails(*state, "interim.ip.match('10.1.2.3', { '10.0.0.0/8', nil, '::1' })",
+          "in the list of networks place 2 is empty");
 }
 
 static void url_decodes_whole_or_not_at_all(void **state)
@@ -406,6 +413,8 @@ static void log_writes_one_line_that_says_who_speaks(void **state)
     assert_string_equal(text, "");
     fails(*state, "interim.log('loud', 'x')", "invalid option 'loud'");
     fails(*state, "interim.log({})", "bad argument #1 to 'log'");
+    fails(*state, "interim.log('info', 'b', 'c')",
+          "interim.log takes a level and one text, not 3 arguments");
 }
 
 static void work_on_long_arguments_is_paid_for(void **state)

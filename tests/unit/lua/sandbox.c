@@ -296,6 +296,12 @@ static void a_module_that_fails_is_told_with_its_place(void **state)
     assert_false(scene_read(s, "\nrequire 'none'"));
     assert_string_equal(scene_errors(s), "policy.lua:2: module 'none' is not here: there is no "
                                          "none.lua, and interim has no such module\n");
+    assert_false(scene_read(s, "local ok = pcall(require, 'none')\n\nrequire 'none'"));
+    assert_memory_equal(scene_errors(s), "policy.lua:3: module 'none' is not here", 39);
+    scene_write("once.lua", "n = (n or 0) + 1 if n == 1 then error('not yet') end return n");
+    assert_true(scene_read(s, "if pcall(require, 'once') then error('it worked') end\n"
+                              "if require 'once' ~= 2 or require 'once' ~= 2 then error(n) end\n"
+                              "return { listen = 1, upstream = '127.0.0.1:1' }"));
     scene_write("bad.lua", "\n\nlocal x = = 1");
     assert_false(scene_read(s, "require 'bad'"));
     assert_string_equal(scene_errors(s), "bad.lua:3: unexpected symbol near '='\n");

@@ -107,7 +107,14 @@ static void an_unknown_key_is_told_with_its_path_and_the_nearest_known_one(void 
     assert_refused(s,
                    HEAD "upstreams = { a = { addresses = '127.0.0.1:1', "
                         "timeouts = { header = 1 } } } }",
-                   "policy.lua: upstreams.a.timeouts.header: unknown key\n");
+                   "policy.lua: upstreams.a.timeouts.header: unknown key: it cannot differ from "
+                   "upstream to upstream; set it in the policy's own timeouts\n");
+    assert_refused(s,
+                   HEAD "upstreams = { a = { addresses = '127.0.0.1:1', "
+                        "timeouts = { conect = 1 } } }, timeouts = { heder = 1 } }",
+                   "policy.lua: timeouts.heder: unknown key; did you mean \"header\"?\n"
+                   "policy.lua: upstreams.a.timeouts.conect: unknown key; did you mean "
+                   "\"connect\"?\n");
 }
 
 static void an_error_is_one_line_whatever_the_key(void **state)
@@ -191,7 +198,7 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"user = 'root\\0'", "user: must be the name of a user"},
         {"trusted_proxies = { a = '10.0.0.1' }",
          "trusted_proxies: must be an address or a network such as \"10.0.0.0/8\", or a list of "
-         "them; this table has names"},
+         "them; in this one the key \"a\" is no place"},
         {"upstreams = { [''] = '127.0.0.1:1' }",
          "upstreams.: the name of an upstream has 1 to 63 bytes and no NUL"},
         {"upstreams = { a = { addresses = '127.0.0.1:1', proxy_protocol = true } }",
@@ -235,6 +242,38 @@ static void addresses_are_checked_where_they_stand(void **state)
                    "{ app = \"127.0.0.1:9000\" }\n");
 }
 
+static void a_list_is_read_whole_or_not_at_all(void **state)
+{
+    static const char *const cases[][2] = {
+        {"listen = 8080, trusted_proxies = { '10.0.0.0/8', nil, 'bad' }",
+         "trusted_proxies: must be an address or a network such as \"10.0.0.0/8\", or a list of "
+         "them; in this one place 2 is empty\n"},
+        {"listen = 8080, trusted_proxies = { [2] = '10.0.0.0/8' }", "place 1 is empty\n"},
+        {"listen = { 8080, nil, 8081 }",
+         "listen: must be an address such as \"127.0.0.1:8080\" or "
+         "a port, or a list of them; in this one place 2 is empty\n"},
+        {"listen = { [0] = 8080, 8081 }", "in this one the key 0 is no place\n"},
+        {"listen = { 8080, [2^40] = 8081 }", "in this one the key 1099511627776 is no place\n"},
+        {"listen = 8080, upstreams = { a = { '127.0.0.1:1', nil, '127.0.0.1:2' } }",
+         "upstreams.a: must be an address such as \"127.0.0.1:9000\", or a list of them; in this "
+         "one place 2 is empty\n"},
+        {"listen = 8080, upstreams = { a = { [2] = '127.0.0.1:1' } }",
+         "in this one place 1 is empty\n"},
+        {"listen = 8080, upstreams = { a = { '127.0.0.1:1', balance = 'least' } }",
+         "in this one the key \"balance\" is no place\n"},
+        {"listen = 8080, upstreams = { a = { addresses = { '127.0.0.1:1', [3] = 'x' } } }",
+         "upstreams.a.addresses: must be"},
+    };
+    struct scene *s = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char source[400];
+        snprintf(source, sizeof source, "return { upstream = '127.0.0.1:9000', %s }", cases[i][0]);
+        assert_false(scene_read(s, source));
+        if (strstr(scene_errors(s), cases[i][1]) == NULL)
+            fail_msg("%s\n%s", cases[i][0], s->text);
+    }
+}
+
 static void trusted_networks_have_a_bound(void **state)
 {
     static const char form[] = HEAD "trusted_proxies = (function() local t = {} for i = 1, %d do "
@@ -258,8 +297,8 @@ static void the_default_upstream_is_a_name_an_address_or_the_only_one(void **sta
     assert_refused(s,
                    "return { listen = 8080, upstreams = { app = '127.0.0.1:1' }, upstream = "
                    "'ap' }",
-                   "policy.lua: upstream: no upstream is named \"ap\", and it is no address; did "
-                   "you mean \"app\"?\n");
+                   "policy.lua: upstream: no upstream is named \"ap\", and it is no address, since "
+                   "it has no port; did you mean \"app\"?\n");
     assert_refused(s,
                    "return { listen = 8080, upstreams = { a = '127.0.0.1:1', b = '127.0.0.1:2' } "
                    "}",
@@ -318,7 +357,34 @@ static void loading_has_a_budget(void **state)
                    "policy.lua:2: more than 2000 ms on the CPU at a stretch (the most that loading "
                    "may take)\n");
     assert_refused(s, "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e5) .. i end",
-                   "policy.lua: loading needs more than 64 MiB (limits.policy_memory)\n");
+                   "policy.lua: loading needs more than 256 MiB of memory (the most that loading "
+                   "may take)\n");
+    /* An error that was caught, and a function of the sandbox's own in which the time ended. */
+    assert_refused(s,
+                   "local ok, why = pcall(function()\n local t = {}\n"
+                   "for i = 1, 1e9 do t[i] = ('x'):rep(1e5) .. i end end)\nerror(why, 0)",
+                   "policy.lua: loading needs more than 256 MiB of memory (the most that loading "
+                   "may take)\n");
+    assert_false(scene_read(s, "local t = {}\nfor i = 1, 1e6 do t[i] = -i end\n"
+                               "while true do\ntable.sort(t)\nend"));
+    assert_memory_equal(scene_errors(s), "policy.lua:4: more than 2000 ms", 31);
+}
+
+/* What is in it is known only afterwards, so it cannot hold while the policy is loaded. */
+static void a_policy_may_have_more_memory_than_by_default(void **state)
+{
+    struct scene *s = *state;
+    static const char policy[] =
+        HEAD "limits = { policy_memory = '%s' }, log = (function() local keep = {}\n"
+             "for i = 1, 800 do keep[i] = ('x'):rep(1e5) .. i end\n"
+             "return function() return #keep end end)() }";
+    char source[400];
+    snprintf(source, sizeof source, policy, "200m");
+    assert_taken(s, source);
+    scene_load(s);
+    snprintf(source, sizeof source, policy, "64m");
+    assert_false(scene_read(s, source));
+    assert_non_null(strstr(scene_errors(s), "limits.policy_memory: the policy needs 8"));
 }
 
 static void a_policy_must_fit_its_own_limit(void **state)
@@ -361,12 +427,14 @@ int main(void)
         TEST(all_errors_are_told_at_once),
         TEST(wrong_types_and_impossible_values_are_refused),
         TEST(addresses_are_checked_where_they_stand),
+        TEST(a_list_is_read_whole_or_not_at_all),
         TEST(trusted_networks_have_a_bound),
         TEST(the_default_upstream_is_a_name_an_address_or_the_only_one),
         TEST(what_is_missing_is_told_with_an_example),
         TEST(errors_of_lua_come_with_their_line),
         TEST(a_file_that_is_not_there_is_told),
         TEST(loading_has_a_budget),
+        TEST(a_policy_may_have_more_memory_than_by_default),
         TEST(a_policy_must_fit_its_own_limit),
         TEST(a_damaged_bundle_is_refused),
     };

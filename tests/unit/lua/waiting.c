@@ -130,6 +130,27 @@ static void a_coroutine_of_the_policys_own_cannot_wait(void **state)
                                 "made itself"));
 }
 
+static void what_a_library_calls_cannot_wait(void **state)
+{
+    static const char *const calls[] = {
+        "('ab'):gsub('.', sleep)",
+        "('ab'):gsub('.', function() sleep(0) end)",
+        "table.sort({ 2, 1 }, function() pcall(sleep, 0) sleep(0) end)",
+        "print(setmetatable({}, { __tostring = function() sleep(0) end }))",
+    };
+    struct scene *s = *state;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        char hook[200];
+        snprintf(hook, sizeof hook, "request = function(req) %s end", calls[i]);
+        scene_policy(s, "local sleep = function() require('interim').sleep(0) end", hook);
+        assert_int_equal(scene_ask(s, HOOK_REQUEST)->kind, VERDICT_FAILED);
+        assert_true(scene_logged(s, "interim.sleep cannot be called in a function that gsub, "
+                                    "table.sort or another function of the libraries calls"));
+        scene_forget_log(s);
+        scene_drop(s);
+    }
+}
+
 static void a_hook_cannot_leave_or_seize_its_own_coroutine(void **state)
 {
     struct scene *s = *state;
@@ -172,6 +193,7 @@ int main(void)
         TEST(many_hooks_wait_at_once),
         TEST(sleep_refuses_what_cannot_be_waited_for),
         TEST(a_coroutine_of_the_policys_own_cannot_wait),
+        TEST(what_a_library_calls_cannot_wait),
         TEST(a_hook_cannot_leave_or_seize_its_own_coroutine),
         TEST(coroutines_of_the_policys_own_work),
     };
