@@ -86,8 +86,7 @@ static void on_silence(struct deadline *d, void *owner)
 
     if (exchange_expect(x, EXPECT_EVENT_SILENCE) == EXPECT_ACTION_OWN_100) {
         client_continue(x->client);
-        exchange_wait_origin(x, WAIT_NOTHING);
-        exchange_wait_body(x);
+        exchange_body_freed(x);
     }
 }
 
@@ -114,6 +113,17 @@ void exchange_wait_body(struct exchange *x)
     /* Once a final response is there, a client that stops sending is its right. */
     if (x->response_step == RESPONSE_STEP_WAIT && x->request_step == REQUEST_STEP_BODY)
         deadline_set(&x->body_clock, x->timeouts->body);
+}
+
+void exchange_body_freed(struct exchange *x)
+{
+    deadline_clear(&x->silence);
+    if (x->request_step != REQUEST_STEP_BODY)
+        return;
+    /* What a 102 promised still holds. */
+    if (x->origin_wait == WAIT_RESPONSE)
+        exchange_wait_origin(x, WAIT_NOTHING);
+    exchange_wait_body(x);
 }
 
 static void on_hook_clock(struct deadline *d, void *owner)

@@ -22,19 +22,14 @@ static struct slice via_of(const struct exchange *x)
 
 /* ---- interim responses ---- */
 
-/* What a code means for the clocks (a 102 promises that a final response comes in time; a 100 sets
- * the body free; no other changes anything). */
-static void note_code(struct exchange *x, int code)
+/* What a code means for the clocks (a 102 promises that a final response comes in time; a 100 that
+ * was waited for sets the body free; no other changes anything). */
+static void note_code(struct exchange *x, int code, enum expect_state before)
 {
     if (code == 102 && (x->origin_wait != WAIT_PROCESSING || x->timeouts->processing_restarts))
         exchange_wait_origin(x, WAIT_PROCESSING);
-    if (code != 100)
-        return;
-    deadline_clear(&x->silence);
-    if (x->request_step == REQUEST_STEP_BODY && x->origin_wait == WAIT_RESPONSE) {
-        exchange_wait_origin(x, WAIT_NOTHING);
-        exchange_wait_body(x);
-    }
+    if (x->expect != before)
+        exchange_body_freed(x);
 }
 
 static void note_first_byte(struct exchange *x)
@@ -48,6 +43,7 @@ static void note_first_byte(struct exchange *x)
 void exchange_interim(struct exchange *x, size_t bytes)
 {
     const struct head *head = &x->origin.response.head;
+    enum expect_state before = x->expect;
     const char *why = NULL;
 
     note_first_byte(x);
@@ -57,10 +53,10 @@ void exchange_interim(struct exchange *x, size_t bytes)
             exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, "an interim head cannot be written");
             break;
         }
-        note_code(x, head->status);
+        note_code(x, head->status, before);
         break;
     case INTERIM_SWALLOW:
-        note_code(x, head->status);
+        note_code(x, head->status, before);
         break;
     default:
         exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, why);

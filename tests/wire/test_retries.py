@@ -104,6 +104,17 @@ def test_a_second_death_is_the_answer(proxy, pair, origin, fields, death):
     assert origin.untouched()
 
 
+def test_a_retry_sends_the_trailers_again(pair, origin):
+    """Of a body without data, which may be sent twice."""
+    pair.client.send(get(CHUNKED, "Trailer: X-Sum", method="PUT"), "0\r\nX-Sum: 1\r\n\r\n")
+    assert pair.origin.request().trailers == [("X-Sum", "1")]
+    pair.origin.close()
+    fresh = origin.accept()
+    assert fresh.request().trailers == [("X-Sum", "1")]
+    fresh.send(OK)
+    assert pair.client.response().body == b"ok"
+
+
 def test_a_retry_never_takes_another_pooled_connection(proxy, pair, origin):
     """Where one is dead, so may be the next, and a request is retried only once."""
     other = proxy.client()
