@@ -195,6 +195,10 @@ enum interim_action exchange_judge(struct exchange *x, int code, size_t bytes, c
 /* Likewise, the final head, or a 101, has gone to the client. */
 void exchange_note_status(struct exchange *x, int status);
 
+/* Whether the client has sent something behind the head of an upgrade. What comes before it was
+ * sent an answer is no request. */
+bool exchange_has_early(const struct exchange *x);
+
 /* answer.c: each answers and ends the exchange, or cuts if a final head was already sent. */
 void exchange_answer_status(struct exchange *x, int status, const char *why);
 void exchange_answer_verdict(struct exchange *x);

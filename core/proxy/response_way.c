@@ -159,11 +159,13 @@ static void begin_response(struct exchange *x)
 
     x->bodyless = framing_is_bodiless(r->head.status) && r->framing.kind != FRAMING_NONE;
     w.framing = framing_to_client(x);
-    w.keep_framing_fields = (x->request.is_head || r->head.status == 304) && !x->bodyless;
+    w.keep_framing_fields =
+        (x->request.is_head || r->head.status == 304) && r->head.status != 204 && !x->bodyless;
     if (w.framing.kind == FRAMING_CLOSE)
         x->close = true;
-    /* Unread bytes of the request's body make the connection useless for another. */
-    if (!x->request_read)
+    /* Unread bytes of the request's body make the connection useless for another; so do bytes for
+     * the protocol that was offered, which may have come while the response hook waited. */
+    if (!x->request_read || exchange_has_early(x))
         x->close = true;
     w.close = !exchange_may_keep(x);
     w.keep_alive = !w.close && x->request.head.minor == 0;

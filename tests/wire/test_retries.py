@@ -6,11 +6,9 @@ answer. What may then be sent again depends on the method, on how much of the bo
 what became of an expectation.
 """
 
-import os
-import signal
-
 import pytest
 
+from harness import stopped
 from scenes import CHUNKED, EXPECT, OK, answer_with, get
 
 POLICY = """
@@ -145,9 +143,7 @@ def test_a_pooled_connection_of_which_there_is_news_is_not_given_out(proxy, pair
     """The worker is stopped, and finds the news and the request in one turn. An answer that stands
     on the connection before the request is nobody's: given to this client, it would shift all
     answers behind it by one."""
-    (worker,) = proxy.workers()
-    os.kill(worker, signal.SIGSTOP)
-    try:
+    with stopped(proxy):
         if "answer" in end:
             pair.origin.send(answer_with(body="for nobody"))
         if "close" in end:
