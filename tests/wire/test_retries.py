@@ -151,8 +151,6 @@ def test_a_pooled_connection_of_which_there_is_news_is_not_given_out(proxy, pair
         elif end == "reset":
             pair.origin.reset()
         pair.client.send(get(*fields, method=method, target="/again"))
-    finally:
-        os.kill(worker, signal.SIGCONT)
     wire = origin.accept()
     assert wire.request_head().target == "/again"
     wire.send(OK)
