@@ -173,6 +173,7 @@ BAD_SWITCHES = {
     "two accept keys": switching(f"Sec-WebSocket-Accept: {ACCEPT}"),
     "an empty accept key": switching(accept=""),
     "an accept key in another case": switching(accept=ACCEPT.lower()),
+    "an accept key that is of one hop": switching("Connection: Sec-WebSocket-Accept"),
 }
 
 
