@@ -199,16 +199,16 @@ static int lua_request(lua_State *L)
     return 1;
 }
 
-/* t:over_limits(): a status, or nil */
+/* t:over_limits(): the status to answer with, and why; or nil */
 static int lua_over_limits(lua_State *L)
 {
-    int status = policy_over_limits(&check_trial(L)->view);
+    struct fault fault = policy_request_fault(&check_trial(L)->view);
 
-    if (status != 0)
-        lua_pushinteger(L, status);
-    else
-        lua_pushnil(L);
-    return 1;
+    if (!fault_is(fault))
+        return 0;
+    lua_pushinteger(L, fault.status);
+    lua_pushstring(L, fault.why);
+    return 2;
 }
 
 /* t:respond(head): nothing, or why it is no response */

@@ -16,11 +16,11 @@
 #define LADEN_MAX 16 /* clients of a worker, of a megabyte each */
 
 /* A hook failed: true if the exchange goes on with the default all the same. */
-static bool survives_failure(struct exchange *x)
+static bool survives_failure(struct exchange *x, const char *why)
 {
     if (x->settings->on_error_default)
         return true;
-    exchange_answer_status(x, 500, "a hook failed");
+    exchange_answer_status(x, 500, why);
     return false;
 }
 
@@ -40,7 +40,7 @@ static void answer_last_hop(struct exchange *x)
 
 static bool step_request(struct exchange *x)
 {
-    int status;
+    struct fault fault;
 
     if (!exchange_hook(x, HOOK_REQUEST))
         return WAIT_ON;
@@ -48,11 +48,13 @@ static bool step_request(struct exchange *x)
         exchange_answer_verdict(x);
         return GO_ON;
     }
-    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
+    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x, "the request hook failed"))
         return GO_ON;
-    status = policy_over_limits(&x->view);
-    if (status != 0)
-        exchange_answer_status(x, status, "over a limit after the request hook");
+    fault = policy_request_fault(&x->view);
+    if (fault.status == 431)
+        log_warning("%s: the request is %s; answering %d", x->id, fault.why, fault.status);
+    if (fault_is(fault))
+        exchange_answer_status(x, fault.status, fault.why);
     else if (x->request.wants_answer_here)
         answer_last_hop(x);
     x->request_step = REQUEST_STEP_EXPECT;
@@ -71,7 +73,7 @@ static bool step_expect(struct exchange *x)
     x->expect = EXPECT_STATE_ASKED;
     if (!exchange_hook(x, HOOK_EXPECT))
         return WAIT_ON;
-    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
+    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x, "the expect hook failed"))
         return GO_ON;
     if (x->call.verdict.kind == VERDICT_ANSWER)
         event = EXPECT_EVENT_REFUSE;
@@ -96,7 +98,7 @@ static bool step_upgrade(struct exchange *x)
     }
     if (!exchange_hook(x, HOOK_UPGRADE))
         return WAIT_ON;
-    if (v->kind == VERDICT_FAILED && !survives_failure(x))
+    if (v->kind == VERDICT_FAILED && !survives_failure(x, "the upgrade hook failed"))
         return GO_ON;
     x->request_step = REQUEST_STEP_SEEK;
     if (v->kind == VERDICT_ANSWER) {

@@ -186,17 +186,18 @@ static void begin_response(struct exchange *x)
 
 static bool step_final(struct exchange *x)
 {
-    const struct head *head = &x->origin.response.head;
+    struct fault fault;
 
     if (!exchange_hook(x, HOOK_RESPONSE))
         return WAIT_ON;
+    fault = policy_response_fault(&x->view);
     if (x->call.verdict.kind == VERDICT_ANSWER) {
         exchange_answer_verdict(x);
     } else if (x->call.verdict.kind == VERDICT_FAILED && !x->settings->on_error_default) {
         exchange_answer_status(x, 500, "the response hook failed");
-    } else if (head->count > x->settings->limits.fields ||
-               head_fields_size(head) > x->settings->limits.head) {
-        exchange_answer_status(x, 502, "over a limit after the response hook");
+    } else if (fault_is(fault)) {
+        log_warning("%s: the response is %s; answering %d", x->id, fault.why, fault.status);
+        exchange_answer_status(x, fault.status, fault.why);
     } else {
         begin_response(x);
     }

@@ -200,9 +200,9 @@ function Walk:reaches_origin(goal)
   step.req = snapshot(trial:request())
   step.edits = edits_of(before, step.req)
   if self:is_over(step) or goal == "request" then return false end
-  local status = trial:over_limits()
+  local status, why = trial:over_limits()
   if status then
-    self.final = self:proxy(status, "over a limit after the request hook")
+    self.final = self:proxy(status, why)
   elseif self.request.last_hop then
     self.final = self:proxy(self.request.method == "OPTIONS" and 200 or 405, "Max-Forwards is 0")
   elseif self.request.expects then
