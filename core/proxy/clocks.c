@@ -42,10 +42,22 @@ static void on_origin_clock(struct deadline *d, void *owner)
     }
 }
 
+/* Before an origin is asked, it is a hook that had the time. */
+static const char *why_ceiling(const struct exchange *x)
+{
+    if (x->request_step == REQUEST_STEP_REQUEST)
+        return "the request hook took the time of the whole exchange";
+    if (x->request_step == REQUEST_STEP_EXPECT)
+        return "the expect hook took the time of the whole exchange";
+    if (x->request_step == REQUEST_STEP_UPGRADE)
+        return "the upgrade hook took the time of the whole exchange";
+    return "no final response within the time of an exchange";
+}
+
 static void on_ceiling(struct deadline *d, void *owner)
 {
     (void)d;
-    exchange_trouble(owner, TROUBLE_EXCHANGE, "no final response within the time of an exchange");
+    exchange_trouble(owner, TROUBLE_EXCHANGE, why_ceiling(owner));
 }
 
 static void on_body_clock(struct deadline *d, void *owner)

@@ -406,6 +406,23 @@ def test_exchange_is_the_ceiling_that_no_102_lifts(start, origin):
     proxy.counts("timeouts_exchange", 1)
 
 
+@pytest.mark.parametrize("hook,head", [("request", get()), ("upgrade", offer()),
+                                       ("expect", post(EXPECT, "Content-Length: 5"))])
+def test_exchange_says_so_when_it_passes_before_an_origin_was_asked(start, origin, hook, head):
+    proxy = start(times(exchange=0.3) + hook + " = function() interim.sleep(30) end,")
+    client = proxy.client()
+    with Span(0.3):
+        client.send(head)
+        answer = client.response()
+    is_page(answer, 524)
+    assert b"origin did not" not in answer.body
+    words = f"the {hook} hook took the time of the whole exchange"
+    proxy.logged(words + r".* \(exchange\); answering 524")
+    assert words in proxy.exchange()["error"]
+    assert origin.untouched()
+    proxy.counts("timeouts_exchange", 1)
+
+
 def test_stall_cuts_a_response_of_known_length(start, origin):
     proxy = start(times(stall=0.4))
     client = proxy.client()
