@@ -207,24 +207,24 @@ static int lua_request(lua_State *L)
     return 1;
 }
 
-static int push_over(lua_State *L, int status)
+static int push_fault(lua_State *L, struct fault fault)
 {
-    if (status != 0)
-        lua_pushinteger(L, status);
-    else
-        lua_pushnil(L);
-    return 1;
+    if (!fault_is(fault))
+        return 0;
+    lua_pushinteger(L, fault.status);
+    lua_pushstring(L, fault.why);
+    return 2;
 }
 
-/* t:request_over_limits(), t:response_over_limits(): a status, or nil */
+/* t:request_over_limits(), t:response_over_limits(): the status to answer with, and why; or nil */
 static int lua_request_over_limits(lua_State *L)
 {
-    return push_over(L, policy_request_over_limits(&check_trial(L)->view));
+    return push_fault(L, policy_request_fault(&check_trial(L)->view));
 }
 
 static int lua_response_over_limits(lua_State *L)
 {
-    return push_over(L, policy_response_over_limits(&check_trial(L)->view));
+    return push_fault(L, policy_response_fault(&check_trial(L)->view));
 }
 
 /* t:respond(head): nothing, or why it is no response */

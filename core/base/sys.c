@@ -81,6 +81,16 @@ ssize_t sys_recv(int fd, void *bytes, size_t n)
     return got;
 }
 
+ssize_t sys_peek(int fd)
+{
+    char byte;
+    ssize_t got;
+    do
+        got = recv(fd, &byte, 1, MSG_PEEK);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 ssize_t sys_writev(int fd, const struct iovec *iov, int count)
 {
     /* sendmsg only reads the vector, its type just does not say so. */

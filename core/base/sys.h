@@ -29,6 +29,7 @@ int sys_socket(int domain, int type);
 int sys_accept(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 ssize_t sys_recv(int fd, void *bytes, size_t n);
+ssize_t sys_peek(int fd); /* 1: bytes have come; 0: nothing but the end */
 ssize_t sys_writev(int fd, const struct iovec *iov,
                    int count); /* never raises SIGPIPE on sockets */
 bool sys_pipe(int fd[2]);      /* as large as the system lets it be; false with errno */

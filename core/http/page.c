@@ -36,13 +36,13 @@ static const struct {
     {501, "The request asks for something that this server does not do."},
     {502, "The origin could not be reached, or its answer could not be understood."},
     {503, "The service is not available now. Please try again later."},
-    {504, "The origin did not answer in time."},
+    {504, "No answer came from the origin in time."},
     {505, "The request is in a version of HTTP that this server does not speak."},
     {520, "The answer of the origin could not be understood."},
     {521, "The origin refused the connection."},
     {522, "The origin did not respond in time."},
     {523, "The origin could not be reached."},
-    {524, "The origin did not answer in time."},
+    {524, "No answer came from the origin in time."},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])

@@ -208,8 +208,13 @@ struct fault upgrade_check(const struct head *request, const struct upgrade_offe
     for (size_t i = 0; i < named.count; i++) {
         if (!upgrade_offers_has(forwarded, named.protocol[i]))
             return fault_of(502, "101 to a protocol that was not offered");
-        if (upgrade_is_websocket(named.protocol[i]) && !accepts_key(request, response))
+        if (!upgrade_is_websocket(named.protocol[i]))
+            continue;
+        if (!accepts_key(request, response))
             return fault_of(502, "101 whose Sec-WebSocket-Accept does not match the key");
+        /* It would not reach the client, which waits for it. */
+        if (head_has_token(response, FIELD_CONNECTION, SLICE("sec-websocket-accept")))
+            return fault_of(502, "101 whose Connection nominates Sec-WebSocket-Accept");
     }
     *protocol = named.protocol[0];
     return fault_none();

@@ -78,8 +78,8 @@ struct slice upgrade_offers_value(const struct upgrade_offers *offers, struct ar
 /*
  * Checks a 101 against what was forwarded on this request: `Connection: upgrade`, an `Upgrade`
  * that names only offered protocols (at least one), and for websocket a Sec-WebSocket-Accept that
- * matches the request's key (RFC 6455 section 4.2.2). 502 otherwise. *protocol is the first named
- * protocol, borrowed from `response`.
+ * matches the request's key (RFC 6455 section 4.2.2) and is not of one hop. 502 otherwise.
+ * *protocol is the first named protocol, borrowed from `response`.
  */
 struct fault upgrade_check(const struct head *request, const struct upgrade_offers *forwarded,
                            const struct head *response, struct slice *protocol);

@@ -206,6 +206,17 @@ bool conn_is_silent(struct conn *c)
     return c->emptied || c->transport->read(c, &byte, 1, &got) == IO_AGAIN;
 }
 
+bool conn_has_unread(struct conn *c)
+{
+    ssize_t got = sys_peek(c->fd);
+
+    if (got >= 0 || errno == EAGAIN)
+        return got > 0;
+    /* The kernel tells of a reset once. */
+    c->reset = c->reset || errno != ENOMEM;
+    return true;
+}
+
 void conn_note_found(struct conn *c, size_t bytes)
 {
     c->plenty = bytes >= c->net->pass_least / 8;

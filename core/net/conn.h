@@ -81,6 +81,9 @@ bool conn_has_news(const struct conn *c);
  * a connection is of no use any more. */
 bool conn_is_silent(struct conn *c);
 
+/* Whether bytes have come that were not read, whatever the loop has told. In doubt they have. */
+bool conn_has_unread(struct conn *c);
+
 /* Reads once into the worker's buffer; *bytes live until the next read of any connection. */
 enum io conn_read(struct conn *c, struct slice *bytes);
 

@@ -137,7 +137,7 @@ static void after_flush(struct client *c)
             client_work_on_held(c);
         else if (c->input == NULL)
             client_settle(c);
-    } else if (c->ended || (c->then == CLIENT_PARTS && !client_has_input(c))) {
+    } else if (c->ended || (c->then == CLIENT_PARTS && !client_has_sent(c))) {
         client_close(c);
     } else {
         linger(c);
@@ -303,6 +303,11 @@ void client_kill(struct client *c)
 bool client_has_input(const struct client *c)
 {
     return c->input != NULL ? c->input->len > 0 : buf_len(&c->in) > 0;
+}
+
+bool client_has_sent(struct client *c)
+{
+    return client_has_input(c) || conn_has_unread(&c->conn);
 }
 
 void client_resume(struct client *c)

@@ -92,6 +92,9 @@ void client_kill(struct client *c);
 /* Body bytes, or bytes behind the head, have arrived and were not used yet. */
 bool client_has_input(const struct client *c);
 
+/* Likewise, and those are counted that were not even read. */
+bool client_has_sent(struct client *c);
+
 /* Everything sent so far was taken; while not, nothing more should be read for this client. */
 bool client_is_blocked(struct client *c);
 

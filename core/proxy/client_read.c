@@ -134,6 +134,8 @@ static bool take_body(struct client *c, struct slice *input)
     event = body_read(&x->request_body, input, data, &count);
     if (count > 0)
         exchange_body(x, data, count);
+    else
+        exchange_body_begun(x);
     if (c->step != CLIENT_BODY)
         return true;
     judge(c, event);

@@ -42,10 +42,22 @@ static void on_origin_clock(struct deadline *d, void *owner)
     }
 }
 
+/* Before an origin is asked, it is a hook that had the time. */
+static const char *why_ceiling(const struct exchange *x)
+{
+    if (x->request_step == REQUEST_STEP_REQUEST)
+        return "the request hook took the time of the whole exchange";
+    if (x->request_step == REQUEST_STEP_EXPECT)
+        return "the expect hook took the time of the whole exchange";
+    if (x->request_step == REQUEST_STEP_UPGRADE)
+        return "the upgrade hook took the time of the whole exchange";
+    return "no final response within the time of an exchange";
+}
+
 static void on_ceiling(struct deadline *d, void *owner)
 {
     (void)d;
-    exchange_trouble(owner, TROUBLE_EXCHANGE, "no final response within the time of an exchange");
+    exchange_trouble(owner, TROUBLE_EXCHANGE, why_ceiling(owner));
 }
 
 static void on_body_clock(struct deadline *d, void *owner)
@@ -86,8 +98,7 @@ static void on_silence(struct deadline *d, void *owner)
 
     if (exchange_expect(x, EXPECT_EVENT_SILENCE) == EXPECT_ACTION_OWN_100) {
         client_continue(x->client);
-        exchange_wait_origin(x, WAIT_NOTHING);
-        exchange_wait_body(x);
+        exchange_body_freed(x);
     }
 }
 
@@ -114,6 +125,17 @@ void exchange_wait_body(struct exchange *x)
     /* Once a final response is there, a client that stops sending is its right. */
     if (x->response_step == RESPONSE_STEP_WAIT && x->request_step == REQUEST_STEP_BODY)
         deadline_set(&x->body_clock, x->timeouts->body);
+}
+
+void exchange_body_freed(struct exchange *x)
+{
+    deadline_clear(&x->silence);
+    if (x->request_step != REQUEST_STEP_BODY)
+        return;
+    /* What a 102 promised still holds. */
+    if (x->origin_wait == WAIT_RESPONSE)
+        exchange_wait_origin(x, WAIT_NOTHING);
+    exchange_wait_body(x);
 }
 
 static void on_hook_clock(struct deadline *d, void *owner)

@@ -86,10 +86,16 @@ enum expect_action exchange_expect(struct exchange *x, enum expect_event event)
     return action;
 }
 
+bool exchange_has_early(const struct exchange *x)
+{
+    return x->upgrade != UPGRADE_STATE_NONE && x->upgrade != UPGRADE_STATE_ORDINARY &&
+           client_has_sent(x->client);
+}
+
 enum upgrade_action exchange_upgrade(struct exchange *x, enum upgrade_event event)
 {
     enum upgrade_state before = x->upgrade;
-    enum upgrade_action action = upgrade_step(&x->upgrade, event, client_has_input(x->client));
+    enum upgrade_action action = upgrade_step(&x->upgrade, event, exchange_has_early(x));
 
     note_upgrade(x, before);
     return action;

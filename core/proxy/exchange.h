@@ -116,6 +116,7 @@ void exchange_begin_fault(struct exchange *x, struct slice bytes, struct fault f
 
 bool exchange_takes_body(struct exchange *x);
 void exchange_body(struct exchange *x, const struct slice *data, size_t count);
+void exchange_body_begun(struct exchange *x); /* in its place: bytes that are no data */
 void exchange_body_end(struct exchange *x);
 
 /* In the place of exchange_body: where up to so many may be passed unread, and how many were. */
@@ -176,6 +177,10 @@ bool exchange_request_step(struct exchange *x);
 bool exchange_response_step(struct exchange *x);
 
 void exchange_wait_body(struct exchange *x); /* the client's body is waited for */
+
+/* The expectation is met, or the body has begun unasked: it is the client that is waited for now,
+ * and no longer the origin. */
+void exchange_body_freed(struct exchange *x);
 void exchange_wait_origin(struct exchange *x, enum origin_wait what);
 void exchange_finish(struct exchange *x, enum outcome outcome);
 
@@ -189,6 +194,10 @@ enum interim_action exchange_judge(struct exchange *x, int code, size_t bytes, c
 
 /* Likewise, the final head, or a 101, has gone to the client. */
 void exchange_note_status(struct exchange *x, int status);
+
+/* Whether the client has sent something behind the head of an upgrade. What comes before it was
+ * sent an answer is no request. */
+bool exchange_has_early(const struct exchange *x);
 
 /* answer.c: each answers and ends the exchange, or cuts if a final head was already sent. */
 void exchange_answer_status(struct exchange *x, int status, const char *why);

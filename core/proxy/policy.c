@@ -18,24 +18,28 @@ const char *policy_hook_name(enum policy_hook hook)
     return names[hook];
 }
 
-static bool is_over(const struct head *head, const struct limits *l)
-{
-    return head->count > l->fields || head_fields_size(head) > l->head;
-}
-
-int policy_request_over_limits(const struct policy_view *view)
+struct fault policy_request_fault(const struct policy_view *view)
 {
     const struct limits *l = &view->settings->limits;
     const struct request *r = view->request;
 
-    if (is_over(&r->head, l))
-        return 431;
+    if (r->head.count > l->fields)
+        return fault_of(431, "over limits.fields after the request hook");
+    if (head_fields_size(&r->head) > l->head)
+        return fault_of(431, "over limits.head after the request hook");
     if (r->framing.kind == FRAMING_LENGTH && r->framing.length > view->max_body)
-        return 413;
-    return 0;
+        return fault_of(413, "the request body is over req.max_body");
+    return fault_none();
 }
 
-int policy_response_over_limits(const struct policy_view *view)
+struct fault policy_response_fault(const struct policy_view *view)
 {
-    return is_over(&view->response->head, &view->settings->limits) ? 502 : 0;
+    const struct limits *l = &view->settings->limits;
+    const struct head *h = &view->response->head;
+
+    if (h->count > l->fields)
+        return fault_of(502, "over limits.fields after the response hook");
+    if (head_fields_size(h) > l->head)
+        return fault_of(502, "over limits.head after the response hook");
+    return fault_none();
 }

@@ -84,10 +84,10 @@ struct policy_view {
     void *engine; /* the engine's own; NULL at first; `forget` lets go of it */
 };
 
-/* What the request hook, or the response hook, set must still be within bounds: 0, or the status to
- * answer with. */
-int policy_request_over_limits(const struct policy_view *view);
-int policy_response_over_limits(const struct policy_view *view);
+/* What the request hook, or the response hook, set must still be within bounds: fault_none, or what
+ * to answer, and which one it is over. */
+struct fault policy_request_fault(const struct policy_view *view);
+struct fault policy_response_fault(const struct policy_view *view);
 
 enum verdict_kind {
     VERDICT_DEFAULT,  /* nil */

@@ -16,11 +16,11 @@
 #define LADEN_MAX 16 /* clients of a worker, of a megabyte each */
 
 /* A hook failed: true if the exchange goes on with the default all the same. */
-static bool survives_failure(struct exchange *x)
+static bool survives_failure(struct exchange *x, const char *why)
 {
     if (x->settings->on_error_default)
         return true;
-    exchange_answer_status(x, 500, "a hook failed");
+    exchange_answer_status(x, 500, why);
     return false;
 }
 
@@ -40,7 +40,7 @@ static void answer_last_hop(struct exchange *x)
 
 static bool step_request(struct exchange *x)
 {
-    int status;
+    struct fault fault;
 
     if (!exchange_hook(x, HOOK_REQUEST))
         return WAIT_ON;
@@ -48,11 +48,13 @@ static bool step_request(struct exchange *x)
         exchange_answer_verdict(x);
         return GO_ON;
     }
-    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
+    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x, "the request hook failed"))
         return GO_ON;
-    status = policy_request_over_limits(&x->view);
-    if (status != 0)
-        exchange_answer_status(x, status, "over a limit after the request hook");
+    fault = policy_request_fault(&x->view);
+    if (fault.status == 431)
+        log_warning("%s: the request is %s; answering %d", x->id, fault.why, fault.status);
+    if (fault_is(fault))
+        exchange_answer_status(x, fault.status, fault.why);
     else if (x->request.wants_answer_here)
         answer_last_hop(x);
     x->request_step = REQUEST_STEP_EXPECT;
@@ -71,7 +73,7 @@ static bool step_expect(struct exchange *x)
     x->expect = EXPECT_STATE_ASKED;
     if (!exchange_hook(x, HOOK_EXPECT))
         return WAIT_ON;
-    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x))
+    if (x->call.verdict.kind == VERDICT_FAILED && !survives_failure(x, "the expect hook failed"))
         return GO_ON;
     if (x->call.verdict.kind == VERDICT_ANSWER)
         event = EXPECT_EVENT_REFUSE;
@@ -96,7 +98,7 @@ static bool step_upgrade(struct exchange *x)
     }
     if (!exchange_hook(x, HOOK_UPGRADE))
         return WAIT_ON;
-    if (v->kind == VERDICT_FAILED && !survives_failure(x))
+    if (v->kind == VERDICT_FAILED && !survives_failure(x, "the upgrade hook failed"))
         return GO_ON;
     x->request_step = REQUEST_STEP_SEEK;
     if (v->kind == VERDICT_ANSWER) {
@@ -147,15 +149,37 @@ static bool step_connect(struct exchange *x)
     return GO_ON;
 }
 
-/* The request is sent as far as it goes without the client: what is waited for now? */
+/* The head is sent, a body follows: who is waited for now? */
 static void start_clocks(struct exchange *x)
 {
-    if (x->request_read || x->expect == EXPECT_STATE_FORWARDED)
+    if (x->expect == EXPECT_STATE_FORWARDED) {
         exchange_wait_origin(x, WAIT_RESPONSE);
-    else
-        exchange_wait_body(x);
-    if (x->expect == EXPECT_STATE_FORWARDED)
         deadline_set(&x->silence, x->timeouts->continue_);
+    } else {
+        exchange_wait_body(x);
+    }
+}
+
+static void wait_taken(struct exchange *x)
+{
+    if (x->response_step == RESPONSE_STEP_WAIT && !deadline_is_set(&x->send_clock))
+        deadline_set_look(&x->send_clock, x->timeouts->send, x->timeouts->send);
+}
+
+/* The request is put whole: its last bytes are to be taken, and then to be answered. */
+static void wait_answer(struct exchange *x)
+{
+    if (origin_is_blocked(&x->origin))
+        wait_taken(x);
+    else if (x->response_step == RESPONSE_STEP_WAIT && x->origin_wait == WAIT_NOTHING)
+        exchange_wait_origin(x, WAIT_RESPONSE);
+}
+
+static void end_request(struct exchange *x)
+{
+    origin_end(&x->origin, buf_slice(&x->request_body.trailers));
+    x->request_step = REQUEST_STEP_SENT;
+    wait_answer(x);
 }
 
 /* Whose connection this is, to an origin that wants to know: before everything else. */
@@ -193,12 +217,13 @@ static bool step_send_head(struct exchange *x)
         exchange_answer_status(x, 400, "the head for the origin cannot be written");
         return GO_ON;
     }
-    x->request_step = x->request_read ? REQUEST_STEP_SENT : REQUEST_STEP_BODY;
+    if (x->request_read) {
+        end_request(x);
+        return GO_ON;
+    }
+    x->request_step = REQUEST_STEP_BODY;
     start_clocks(x);
-    if (x->request_read)
-        origin_end(&x->origin, SLICE(""));
-    else
-        client_resume(x->client);
+    client_resume(x->client);
     return GO_ON;
 }
 
@@ -249,20 +274,22 @@ bool exchange_takes_body(struct exchange *x)
     if (!origin_is_blocked(&x->origin))
         return true;
     deadline_clear(&x->body_clock);
-    if (x->response_step == RESPONSE_STEP_WAIT && !deadline_is_set(&x->send_clock))
-        deadline_set_look(&x->send_clock, x->timeouts->send, x->timeouts->send);
+    wait_taken(x);
     return false;
 }
 
-/* The client's body has begun: whoever waited for the other now waits for more of it. */
+/* What frames data begins a body as well, but it is no progress: it could trickle in for days. */
+void exchange_body_begun(struct exchange *x)
+{
+    if (x->request_step != REQUEST_STEP_BODY || x->expect != EXPECT_STATE_FORWARDED)
+        return;
+    exchange_expect(x, EXPECT_EVENT_BODY);
+    exchange_body_freed(x);
+}
+
 static void note_progress(struct exchange *x)
 {
-    if (x->expect == EXPECT_STATE_FORWARDED) {
-        exchange_expect(x, EXPECT_EVENT_BODY);
-        deadline_clear(&x->silence);
-        if (x->origin_wait == WAIT_RESPONSE)
-            exchange_wait_origin(x, WAIT_NOTHING);
-    }
+    exchange_body_begun(x);
     deadline_clear(&x->send_clock);
     exchange_wait_body(x);
 }
@@ -306,12 +333,8 @@ void exchange_body_end(struct exchange *x)
     x->request_read = true;
     deadline_clear(&x->body_clock);
     deadline_clear(&x->send_clock);
-    if (x->request_step != REQUEST_STEP_BODY)
-        return;
-    origin_end(&x->origin, buf_slice(&x->request_body.trailers));
-    x->request_step = REQUEST_STEP_SENT;
-    if (x->response_step == RESPONSE_STEP_WAIT && x->origin_wait == WAIT_NOTHING)
-        exchange_wait_origin(x, WAIT_RESPONSE);
+    if (x->request_step == REQUEST_STEP_BODY)
+        end_request(x);
 }
 
 void exchange_body_bad(struct exchange *x)
@@ -328,6 +351,8 @@ void exchange_origin_drained(struct exchange *x)
     if (x->request_step == REQUEST_STEP_BODY) {
         exchange_wait_body(x);
         client_resume(x->client);
+    } else if (x->request_step == REQUEST_STEP_SENT) {
+        wait_answer(x);
     }
 }
 
@@ -360,6 +385,8 @@ bool exchange_retry(struct exchange *x)
     origin_drop(o);
     exchange_wait_origin(x, WAIT_NOTHING);
     deadline_clear(&x->silence);
+    deadline_clear(&x->send_clock);
+    deadline_clear(&x->body_clock);
     x->request_step = REQUEST_STEP_SEEK;
     exchange_run(x);
     return true;
@@ -369,15 +396,15 @@ void exchange_origin_deaf(struct exchange *x)
 {
     if (exchange_retry(x))
         return;
-    /* It may have answered already: what it said is still read. The rest of the body is not for
-     * anybody. */
+    /* It may have answered already: what it said is still read. */
+    deadline_clear(&x->send_clock);
+    deadline_clear(&x->silence);
+    wait_answer(x);
+    /* The rest of the body is not for anybody. */
     if (x->request_step == REQUEST_STEP_BODY) {
         x->request_step = REQUEST_STEP_DISCARD;
         x->close = true;
-        deadline_clear(&x->send_clock);
         deadline_clear(&x->body_clock);
-        if (x->origin_wait == WAIT_NOTHING)
-            exchange_wait_origin(x, WAIT_RESPONSE);
         client_resume(x->client);
     }
 }

@@ -22,19 +22,14 @@ static struct slice via_of(const struct exchange *x)
 
 /* ---- interim responses ---- */
 
-/* What a code means for the clocks (a 102 promises that a final response comes in time; a 100 sets
- * the body free; no other changes anything). */
-static void note_code(struct exchange *x, int code)
+/* What a code means for the clocks (a 102 promises that a final response comes in time; a 100 that
+ * was waited for sets the body free; no other changes anything). */
+static void note_code(struct exchange *x, int code, enum expect_state before)
 {
     if (code == 102 && (x->origin_wait != WAIT_PROCESSING || x->timeouts->processing_restarts))
         exchange_wait_origin(x, WAIT_PROCESSING);
-    if (code != 100)
-        return;
-    deadline_clear(&x->silence);
-    if (x->request_step == REQUEST_STEP_BODY && x->origin_wait == WAIT_RESPONSE) {
-        exchange_wait_origin(x, WAIT_NOTHING);
-        exchange_wait_body(x);
-    }
+    if (x->expect != before)
+        exchange_body_freed(x);
 }
 
 static void note_first_byte(struct exchange *x)
@@ -48,6 +43,7 @@ static void note_first_byte(struct exchange *x)
 void exchange_interim(struct exchange *x, size_t bytes)
 {
     const struct head *head = &x->origin.response.head;
+    enum expect_state before = x->expect;
     const char *why = NULL;
 
     note_first_byte(x);
@@ -57,10 +53,10 @@ void exchange_interim(struct exchange *x, size_t bytes)
             exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, "an interim head cannot be written");
             break;
         }
-        note_code(x, head->status);
+        note_code(x, head->status, before);
         break;
     case INTERIM_SWALLOW:
-        note_code(x, head->status);
+        note_code(x, head->status, before);
         break;
     default:
         exchange_origin_broken(x, TROUBLE_BAD_RESPONSE, why);
@@ -163,11 +159,13 @@ static void begin_response(struct exchange *x)
 
     x->bodyless = framing_is_bodiless(r->head.status) && r->framing.kind != FRAMING_NONE;
     w.framing = framing_to_client(x);
-    w.keep_framing_fields = (x->request.is_head || r->head.status == 304) && !x->bodyless;
+    w.keep_framing_fields =
+        (x->request.is_head || r->head.status == 304) && r->head.status != 204 && !x->bodyless;
     if (w.framing.kind == FRAMING_CLOSE)
         x->close = true;
-    /* Unread bytes of the request's body make the connection useless for another. */
-    if (!x->request_read)
+    /* Unread bytes of the request's body make the connection useless for another; so do bytes for
+     * the protocol that was offered, which may have come while the response hook waited. */
+    if (!x->request_read || exchange_has_early(x))
         x->close = true;
     w.close = !exchange_may_keep(x);
     w.keep_alive = !w.close && x->request.head.minor == 0;
@@ -188,15 +186,18 @@ static void begin_response(struct exchange *x)
 
 static bool step_final(struct exchange *x)
 {
+    struct fault fault;
+
     if (!exchange_hook(x, HOOK_RESPONSE))
         return WAIT_ON;
-    int over = policy_response_over_limits(&x->view);
+    fault = policy_response_fault(&x->view);
     if (x->call.verdict.kind == VERDICT_ANSWER) {
         exchange_answer_verdict(x);
     } else if (x->call.verdict.kind == VERDICT_FAILED && !x->settings->on_error_default) {
         exchange_answer_status(x, 500, "the response hook failed");
-    } else if (over != 0) {
-        exchange_answer_status(x, over, "over a limit after the response hook");
+    } else if (fault_is(fault)) {
+        log_warning("%s: the response is %s; answering %d", x->id, fault.why, fault.status);
+        exchange_answer_status(x, fault.status, fault.why);
     } else {
         begin_response(x);
     }

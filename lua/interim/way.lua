@@ -183,9 +183,9 @@ function Walk:reaches_origin(goal)
   step.req = snapshot(trial:request())
   step.edits = edits_of(before, step.req)
   if self:is_over(step) or goal == "request" then return false end
-  local status = trial:request_over_limits()
+  local status, why = trial:request_over_limits()
   if status then
-    self.final = self:proxy(status, "over a limit after the request hook")
+    self.final = self:proxy(status, why)
   elseif self.request.last_hop then
     self.final = self:proxy(self.request.method == "OPTIONS" and 200 or 405, "Max-Forwards is 0")
   elseif self.request.expects then
@@ -241,9 +241,9 @@ function Walk:respond(given)
   step.res = snapshot(self.trial:response())
   step.edits = edits_of(before, step.res)
   if self:is_over(step) then return end
-  local status = self.trial:response_over_limits()
+  local status, why = self.trial:response_over_limits()
   if status then
-    self.final = self:proxy(status, "over a limit after the response hook")
+    self.final = self:proxy(status, why)
     return
   end
   step.status = step.res.status
@@ -261,9 +261,7 @@ end
 function Walk:noted_error()
   local final = self.final
   if self.detail then return self.detail end
-  if final.decision == "failed" then
-    return final.hook == "response" and "the response hook failed" or "a hook failed"
-  end
+  if final.decision == "failed" then return ("the %s hook failed"):format(final.hook) end
   return final.status >= 400 and final.error or nil
 end
 

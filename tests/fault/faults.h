@@ -18,6 +18,7 @@
     X(ACCEPT, "accept", EMFILE, ECONNABORTED, ENFILE, ENOBUFS, ENOMEM, EPROTO, EAGAIN)             \
     X(CONNECT, "connect", ECONNREFUSED, FAULT_LATE, ENETUNREACH, EADDRNOTAVAIL, EAGAIN, ETIMEDOUT) \
     X(RECV, "recv", ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM, EAGAIN)                           \
+    X(PEEK, "peek", ECONNRESET, ENOMEM)                                                            \
     X(WRITEV, "writev", EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT, EAGAIN)                     \
     X(PIPE, "pipe", EMFILE, ENFILE)                                                                \
     X(READ, "read", ENOMEM)                                                                        \

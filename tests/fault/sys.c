@@ -292,6 +292,13 @@ ssize_t sys_recv(int fd, void *bytes, size_t n)
     return recv(fd, bytes, part, 0);
 }
 
+/* What is there is there, whatever moves at a time. */
+ssize_t sys_peek(int fd)
+{
+    char byte;
+    return fails(CALL_PEEK) ? -1 : recv(fd, &byte, 1, MSG_PEEK);
+}
+
 ssize_t sys_writev(int fd, const struct iovec *iov, int count)
 {
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};

@@ -1,6 +1,7 @@
 """harness: the program under test, as a process that a test starts, asks and ends."""
 
 import atexit
+import contextlib
 import json
 import os
 import pathlib
@@ -96,6 +97,17 @@ def run(*args, **keywords):
     """The program run to its end, for commands that end by themselves."""
     return subprocess.run([binary(), *args], capture_output=True, text=True, timeout=PATIENCE * 3,
                           **keywords)
+
+
+@contextlib.contextmanager
+def stopped(proxy):
+    """The one worker stands still meanwhile: what happens comes to it in one turn of its loop."""
+    (worker,) = proxy.workers()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
 
 
 class Proxy:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import cpu_seconds, free_port
+from harness import cpu_seconds, free_port, stopped
 from peers import Origin
 from scenes import CHUNKED, EXPECT, OK, answer_with, exchange, get, is_page, post
 from test_upgrade import offer
@@ -335,6 +335,19 @@ def test_i4_a_refusal_survives_the_bytes_that_follow_it(client, origin):
             break
     assert client.response().status == 400
     assert origin.untouched()
+
+
+def test_i4_nor_does_what_was_not_read_yet_reset_an_answer_away(proxy, client, origin):
+    """Some clients send an empty line behind a request that was to be their last."""
+    client.send(get("Connection: close"))
+    wire = origin.accept()
+    wire.request()
+    with stopped(proxy):
+        client.send("\r\n")
+        wire.send(OK)
+        time.sleep(0.01)
+    assert client.response().body == b"ok"
+    client.at_end()
 
 
 def test_i5_short_of_descriptors_accepting_rests_and_recovers(start, origin):

@@ -5,8 +5,10 @@ import time
 import pytest
 
 from scenes import CHUNKED, EXPECT, MARKER, OK, answer_with, exchange, get, is_page, post, refuses
+from test_time import Span, times
 
 CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
+EMPTY = "0\r\n\r\n"  # a chunked body without data
 
 HOOK = """
   expect = function(req)
@@ -156,6 +158,23 @@ def test_d2_after_a_silence_the_proxy_may_say_100_itself_once(start, origin):
     wire.send(CONTINUE, OK)
     assert client.response().status == 200
     proxy.counts("expect_forwarded", 1)
+
+
+def test_d2_a_chunked_body_without_data_needs_no_100(start, origin):
+    client = start(times(continue_=0.3, response=1, exchange=9)).client()
+    client.send(post(EXPECT, CHUNKED), EMPTY)
+    wire = origin.accept()
+    assert wire.request().body == b""
+    with Span(1):
+        is_page(client.response(), 524)
+
+
+def test_d2_the_size_of_a_chunk_begins_a_body(start, origin):
+    client = start(times(body=0.5, response=5)).client()
+    client.send(post(EXPECT, CHUNKED), "5\r\n")
+    origin.accept().request_head()
+    with Span(0.5):
+        is_page(client.response(), 408)
 
 
 def test_d2_a_100_in_time_is_the_only_one(start, origin):
@@ -308,6 +327,15 @@ def test_d3_a_body_sent_in_part_is_no_different(client, origin):
     assert origin.untouched()
 
 
+def test_d3_a_chunked_body_without_data_was_sent(client, origin):
+    client.send(post(EXPECT, CHUNKED), EMPTY)
+    wire = origin.accept()
+    wire.request()
+    wire.send(OK)
+    answer = client.response()
+    assert answer.body == b"ok" and not answer.closes()
+
+
 def test_d3_a_100_that_nobody_used_changes_nothing(client, origin):
     client.send(upload())
     wire = origin.accept()
@@ -341,6 +369,15 @@ def test_d4_not_once_a_byte_of_the_body_has_been_taken(pair, origin):
     assert pair.origin.exactly(3) == b"hel"
     pair.origin.close()
     assert pair.client.response().status == 502
+    assert origin.untouched()
+
+
+def test_d4_not_once_a_body_without_data_has_been_sent(pair, origin):
+    pair.client.send(post(EXPECT, CHUNKED), EMPTY)
+    assert pair.origin.request().body == b""
+    pair.origin.close()
+    answer = pair.client.response()
+    assert answer.status == 502 and not answer.closes()
     assert origin.untouched()
 
 

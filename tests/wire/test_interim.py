@@ -4,6 +4,7 @@ import pytest
 
 from harness import is_sanitized
 from scenes import CHUNKED, EXPECT, OK, answer_with, exchange, get, is_page, post
+from test_upgrade import offer
 
 HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
 
@@ -258,6 +259,46 @@ def test_e6_an_interim_without_a_final_answer_is_a_failure(client, origin):
     client.interim(103)
     wire.close()
     is_page(client.response(), 502)
+
+
+@pytest.mark.parametrize("head", [
+    get(), get(EXPECT), get(method="HEAD"), post("Content-Length: 5"), post(CHUNKED),
+    post(EXPECT, "Content-Length: 5", version="HTTP/1.0"), post(EXPECT, "Content-Length: 0"),
+    post(EXPECT, "Content-Length: 5") + b"hello", post(EXPECT, CHUNKED) + b"0\r\n\r\n",
+    offer(),
+], ids=["GET", "GET that expects", "HEAD", "a body", "a chunked body", "HTTP/1.0", "no body",
+        "a body sent", "a chunked body sent", "an upgrade"])
+def test_e7_none_is_made_here_but_a_100_that_somebody_waits_for(start, origin, head):
+    client = start("timeouts = { continue = 0.05 },").client()
+    client.send(head)
+    origin.accept().request_head()
+    client.nothing(0.3)
+
+
+ANSWERS = "function(req) return { status = tonumber(req.path:sub(2)) } end,"
+
+
+@pytest.mark.parametrize("status", [100, 101, 102, 103, 199])
+@pytest.mark.parametrize("hook,head", [
+    ("request", get), ("expect", lambda **to: post(EXPECT, "Content-Length: 5", **to)),
+    ("upgrade", offer)])
+def test_e7_nor_does_a_policy_answer_with_one(start, origin, hook, head, status):
+    client = start(f"{hook} = {ANSWERS}").client()
+    client.send(head(target=f"/{status}"))
+    is_page(client.response(), 500)
+    assert origin.untouched()
+
+
+@pytest.mark.parametrize("status", [100, 101, 102, 103, 199])
+@pytest.mark.parametrize("policy,sent,page", [
+    (f"response = {ANSWERS}", OK, 500), (f"error = {ANSWERS}", b"nonsense\r\n\r\n", 502),
+    ("response = function(req, res) res.status = tonumber(req.path:sub(2)) end,", OK, 500),
+], ids=["response", "error", "another status"])
+def test_e7_nor_does_it_make_one_of_an_answer(start, origin, policy, sent, page, status):
+    client = start(policy).client()
+    wire = asked(client, origin, get(target=f"/{status}"))
+    wire.send(sent)
+    is_page(client.response(), page)
 
 
 BROKEN = {

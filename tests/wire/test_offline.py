@@ -182,7 +182,7 @@ def test_try_holds_what_the_response_hook_set_against_the_limits(folder, attempt
     (folder / "policy.lua").write_text(MANY)
     told = decided("GET", "/", "--response", "200")
     assert told["final"] == {"status": 502, "by": "proxy"}
-    assert told["hooks"]["proxy"]["error"] == "over a limit after the response hook"
+    assert told["hooks"]["proxy"]["error"] == "over limits.fields after the response hook"
     assert "the client gets 502 Bad Gateway\n" in attempt("GET", "/", "--response", "200").stdout
 
 
@@ -539,7 +539,7 @@ def test_a_response_over_the_limits_is_the_proxys_word(folder, tested):
         test("over", function()
           local r = policy:response {}
           expect_equal({ r.hook, r.decision, r.status }, { "proxy", "answer", 502 })
-          expect_equal(r.error, "over a limit after the response hook")
+          expect_equal(r.error, "over limits.fields after the response hook")
         end)''')
     assert done.returncode == 0, done.stdout
 

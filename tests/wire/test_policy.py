@@ -375,6 +375,46 @@ def test_the_limits_of_a_head_hold_after_a_policy_edited_it(start, origin):
     assert origin.untouched()
 
 
+MANY = "for n = 1, 40 do %s.headers['x-' .. n] = %s end"
+
+
+@pytest.mark.parametrize("limit,value", [("fields = 30", "'1'"), ("head = 2000", "('a'):rep(99)")])
+def test_a7_the_log_says_which_limit_a_hook_went_over(start, origin, limit, value):
+    name = "limits." + limit.split()[0]
+    for hook, args, what, status in (("request", "req", "request", 431),
+                                     ("response", "req, res", "response", 502)):
+        proxy = start(f"""limits = {{ {limit} }}, {hook} = function({args})
+          {MANY % (args.split(", ")[-1], value)}
+        end,""")
+        client = proxy.client()
+        client.send(get("X-Request-Id: this"))
+        if hook == "response":
+            wire = origin.accept()
+            wire.request()
+            wire.send(OK)
+        is_page(client.response(), status)
+        proxy.logged(rf"\w+: the {what} is over {name} after the {hook} hook; answering {status}")
+        assert proxy.exchange()["error"] == f"over {name} after the {hook} hook"
+
+
+def test_a7_a_body_announced_as_too_large_is_told_like_one_that_comes(start, origin):
+    proxy = start("request = function(req) req.max_body = 10 end,")
+    client = proxy.client()
+    client.send(post("Content-Length: 11"))
+    assert client.response().status == 413
+    assert proxy.exchange()["error"] == "the request body is over req.max_body"
+
+
+@pytest.mark.parametrize("hook,head", [("request", get()), ("upgrade", offer()),
+                                       ("expect", post(EXPECT, "Content-Length: 5"))])
+def test_the_access_log_names_the_hook_that_failed(start, hook, head):
+    proxy = start(hook + " = function() error('on purpose') end,")
+    client = proxy.client()
+    client.send(head)
+    assert client.response().status == 500
+    assert proxy.exchange()["error"] == f"the {hook} hook failed"
+
+
 TIMEOUT = """
   timeouts = { response = 0.2, processing = 0.3, connect = 0.3 },
   timeout = function(req, t)

@@ -135,6 +135,21 @@ def test_h3_an_answer_to_head_keeps_its_length(client, origin):
     assert client.response(to="HEAD").get("content-length") == "12345"
 
 
+@pytest.mark.parametrize("policy,status", [
+    ("", "204 No Content"),
+    ("response = function(req, res) res.status = 204 end,", "304 Not Modified")])
+@pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_h3_but_never_that_of_a_204(start, origin, policy, status, field):
+    client = start(policy).client()
+    client.send(get(method="HEAD"))
+    wire = origin.accept()
+    wire.request()
+    wire.send(f"HTTP/1.1 {status}\r\n{field}\r\n\r\n")
+    answer = client.response(to="HEAD")
+    assert answer.status == 204
+    assert (answer.get("content-length"), answer.get("transfer-encoding")) == (None, None)
+
+
 @pytest.mark.parametrize("method,status", BODILESS[:4])
 def test_h3_a_body_that_must_not_be_there_reaches_nobody(client, origin, method, status):
     wire = asked(client, origin, get(method=method))

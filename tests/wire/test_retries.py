@@ -6,11 +6,9 @@ answer. What may then be sent again depends on the method, on how much of the bo
 what became of an expectation.
 """
 
-import os
-import signal
-
 import pytest
 
+from harness import stopped
 from scenes import CHUNKED, EXPECT, OK, answer_with, get
 
 POLICY = """
@@ -104,6 +102,17 @@ def test_a_second_death_is_the_answer(proxy, pair, origin, fields, death):
     assert origin.untouched()
 
 
+def test_a_retry_sends_the_trailers_again(pair, origin):
+    """Of a body without data, which may be sent twice."""
+    pair.client.send(get(CHUNKED, "Trailer: X-Sum", method="PUT"), "0\r\nX-Sum: 1\r\n\r\n")
+    assert pair.origin.request().trailers == [("X-Sum", "1")]
+    pair.origin.close()
+    fresh = origin.accept()
+    assert fresh.request().trailers == [("X-Sum", "1")]
+    fresh.send(OK)
+    assert pair.client.response().body == b"ok"
+
+
 def test_a_retry_never_takes_another_pooled_connection(proxy, pair, origin):
     """Where one is dead, so may be the next, and a request is retried only once."""
     other = proxy.client()
@@ -134,9 +143,7 @@ def test_a_pooled_connection_of_which_there_is_news_is_not_given_out(proxy, pair
     """The worker is stopped, and finds the news and the request in one turn. An answer that stands
     on the connection before the request is nobody's: given to this client, it would shift all
     answers behind it by one."""
-    (worker,) = proxy.workers()
-    os.kill(worker, signal.SIGSTOP)
-    try:
+    with stopped(proxy):
         if "answer" in end:
             pair.origin.send(answer_with(body="for nobody"))
         if "close" in end:
@@ -144,8 +151,6 @@ def test_a_pooled_connection_of_which_there_is_news_is_not_given_out(proxy, pair
         elif end == "reset":
             pair.origin.reset()
         pair.client.send(get(*fields, method=method, target="/again"))
-    finally:
-        os.kill(worker, signal.SIGCONT)
     wire = origin.accept()
     assert wire.request_head().target == "/again"
     wire.send(OK)

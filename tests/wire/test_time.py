@@ -4,7 +4,9 @@ The policies set short times. A deadline may come late on a busy machine, never 
 "not before" exactly and for "by then" generously."""
 
 import json
+import os
 import socket
+import threading
 import time
 
 import pytest
@@ -16,6 +18,7 @@ from test_upgrade import offer, switching
 
 LATE = 3.0  # seconds a deadline may be late
 
+CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 PROCESSING = "HTTP/1.1 102 Processing\r\n\r\n"
 
 
@@ -122,6 +125,33 @@ def test_body_is_restarted_by_progress(start, origin):
     assert client.response().status == 200
 
 
+def test_body_runs_from_a_100_though_a_102_came_before(start, origin):
+    client = start(times(body=0.4, response=2, processing=4)).client()
+    client.send(post(EXPECT, "Content-Length: 5"))
+    wire = origin.accept()
+    wire.request_head()
+    wire.send(PROCESSING, CONTINUE)
+    client.interim(102)
+    with Span(0.4):
+        client.interim(100)
+        is_page(client.response(), 408)
+
+
+def test_body_is_not_restarted_by_another_100(start, origin):
+    client = start(times(body=1)).client()
+    client.send(post(EXPECT, "Content-Length: 5"))
+    wire = origin.accept()
+    wire.request_head()
+    wire.send(CONTINUE)
+    client.interim(100)
+    time.sleep(0.7)
+    wire.send(CONTINUE)
+    client.interim(100)
+    began = time.monotonic()
+    is_page(client.response(), 408)
+    assert time.monotonic() - began < 0.9
+
+
 class Deaf:
     """An address on which connecting takes for ever: its queue is full and nobody accepts."""
 
@@ -178,6 +208,42 @@ def test_send_bounds_an_origin_that_takes_no_bytes(start):
     proxy.counts("timeouts_send", 1)
 
 
+@pytest.fixture
+def near(shared_path):
+    """An origin on a unix socket, which takes no more ahead than a few hundred KB."""
+    path = f"{shared_path}/origin"
+    origin = Origin(address=path)
+    os.chmod(path, 0o777)
+    yield origin
+    origin.close()
+
+
+TAIL = b"x" * 300_000  # more than its socket takes, and the rest is held in the worker
+
+
+def test_send_bounds_an_origin_that_does_not_take_the_end_of_a_body(start, near):
+    proxy = start(times(send=0.5, response=4), upstream=near.text)
+    client = proxy.client()
+    client.send(post(f"Content-Length: {len(TAIL)}"))
+    near.accept()
+    with Span(0.5):
+        client.send(TAIL)
+        is_page(client.response(), 522)
+    proxy.counts("timeouts_send", 1)
+
+
+def test_response_begins_when_a_slow_origin_has_taken_the_end_of_the_body(start, near):
+    client = start(times(send=9, response=0.4), upstream=near.text).client()
+    client.send(post(f"Content-Length: {len(TAIL)}"))
+    wire = near.accept()
+    wire.request_head()
+    client.send(TAIL)
+    client.nothing(0.8)
+    with Span(0.4):
+        wire.exactly(len(TAIL))
+        is_page(client.response(), 524)
+
+
 def test_send_does_not_run_once_the_answer_has_begun(start):
     origin = Origin(receive_buffer=4096)
     client = start(times(send=1), upstream=origin.text).client()
@@ -218,6 +284,32 @@ def test_response_is_not_restarted_by_other_interims(start, origin, status):
             client.interim(status)
             time.sleep(0.1)
         assert client.response().status == 524
+
+
+def send_on(client):
+    try:
+        client.send(b"x" * 2**26)
+    except OSError:
+        pass  # nobody wants it
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+def test_response_does_not_run_while_the_response_hook_waits(start, origin, end):
+    """The origin has answered, and reads no more of an upload that goes on."""
+    client = start(times(response=0.3) + """
+      response = function(req, res) interim.sleep(1) end,""").client()
+    client.send(post(f"Content-Length: {2**40}"), b"x" * 100_000)
+    wire = origin.accept()
+    wire.request_head()
+    wire.send(answer_with(status="413 Too Large"))
+    time.sleep(0.1)
+    getattr(wire, end)()
+    uploading = threading.Thread(target=send_on, args=[client])
+    uploading.start()
+    answer = client.response()
+    client.shut()
+    uploading.join()
+    assert (answer.status, answer.body) == (413, b"ok")
 
 
 def test_response_is_not_restarted_by_half_a_head(start, origin):
@@ -264,6 +356,19 @@ def test_processing_bounds_the_wait_after_a_102(start, origin):
     proxy.counts("timeouts_processing", 1)
 
 
+def test_our_own_100_leaves_the_clock_that_a_102_set(start, origin):
+    client = start(times(continue_=0.2, processing=0.8, response=4)).client()
+    client.send(post(EXPECT, "Content-Length: 5"))
+    wire = origin.accept()
+    wire.request_head()
+    with Span(0.8):
+        wire.send(PROCESSING)
+        client.interim(102)
+        client.interim(100)
+        client.send("hello")
+        is_page(client.response(), 522)
+
+
 def test_each_further_102_restarts_processing(start, origin):
     client = start(times(response=0.3, processing=0.5)).client()
     wire = asked(client, origin)
@@ -298,6 +403,23 @@ def test_exchange_is_the_ceiling_that_no_102_lifts(start, origin):
         answer = client.response()
     is_page(answer, 524)
     wire.ending()
+    proxy.counts("timeouts_exchange", 1)
+
+
+@pytest.mark.parametrize("hook,head", [("request", get()), ("upgrade", offer()),
+                                       ("expect", post(EXPECT, "Content-Length: 5"))])
+def test_exchange_says_so_when_it_passes_before_an_origin_was_asked(start, origin, hook, head):
+    proxy = start(times(exchange=0.3) + hook + " = function() interim.sleep(30) end,")
+    client = proxy.client()
+    with Span(0.3):
+        client.send(head)
+        answer = client.response()
+    is_page(answer, 524)
+    assert b"origin did not" not in answer.body
+    words = f"the {hook} hook took the time of the whole exchange"
+    proxy.logged(words + r".* \(exchange\); answering 524")
+    assert words in proxy.exchange()["error"]
+    assert origin.untouched()
     proxy.counts("timeouts_exchange", 1)
 
 

@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import threading
+import time
 
 import pytest
 
-from harness import is_sanitized
+from harness import is_sanitized, stopped
 from scenes import MARKER, OK, answer_with, exchange, get, is_page
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -172,6 +173,7 @@ BAD_SWITCHES = {
     "two accept keys": switching(f"Sec-WebSocket-Accept: {ACCEPT}"),
     "an empty accept key": switching(accept=""),
     "an accept key in another case": switching(accept=ACCEPT.lower()),
+    "an accept key that is of one hop": switching("Connection: Sec-WebSocket-Accept"),
 }
 
 
@@ -231,6 +233,54 @@ def test_f5_early_bytes_of_a_refused_upgrade_are_never_a_request(client, origin,
     assert answer.body == b"ok" and answer.closes()
     client.at_end()
     assert wire.here() == b""
+    assert origin.untouched()
+
+
+LAST_WORDS = {
+    "an answer": lambda wire: wire.send(answer_with(status="403 No")),
+    "200": lambda wire: wire.send(OK),
+    "a misfit": lambda wire: wire.send(switching(protocol="h2c")),
+    "nonsense": lambda wire: wire.send("nonsense\r\n\r\n"),
+    "an end": lambda wire: wire.half_close(),
+}
+
+
+@pytest.mark.parametrize("first", ["client", "origin"])
+@pytest.mark.parametrize("pooled,word", [(pooled, word) for pooled in (True, False)
+                                         for word in LAST_WORDS if (pooled, word) != (True, "an end")])
+def test_f5_early_bytes_that_were_not_read_yet_are_no_request_either(proxy, client, origin, word,
+                                                                     first, pooled):
+    """The worker is stopped, and finds them and the origin's last word in one turn. (The end of a
+    pooled connection is none: the request is sent again.)"""
+    if pooled:
+        exchange(client, origin)
+        client = proxy.client()
+    client.send(offer())
+    wire = origin.wires[-1] if pooled else origin.accept()
+    wire.request()
+    acts = [lambda: client.send(MARKER), lambda: LAST_WORDS[word](wire)]
+    with stopped(proxy):
+        for act in acts if first == "client" else reversed(acts):
+            act()
+            time.sleep(0.01)
+    answer = client.response()
+    assert answer.status in (403, 200, 502) and answer.closes()
+    client.at_end()
+    assert b"marker" not in wire.here()
+    assert origin.untouched()
+
+
+@pytest.mark.parametrize("hook,end", [("response", "200"), ("error", "an end")])
+def test_f5_nor_are_those_that_came_while_a_hook_looked_at_the_answer(start, origin, hook, end):
+    client = start(hook + " = function() interim.sleep(0.3) end,").client()
+    client.send(offer())
+    wire = origin.accept()
+    wire.request()
+    LAST_WORDS[end](wire)
+    client.nothing(0.1)
+    client.send(MARKER)
+    assert client.response().closes()
+    client.at_end()
     assert origin.untouched()
 
 

@@ -52,6 +52,8 @@ static void sockets_never_block_and_never_leak_into_children(void **state)
     char byte;
     assert_int_equal(sys_recv(server, &byte, 1), -1);
     assert_int_equal(errno, EAGAIN);
+    assert_int_equal(sys_peek(server), -1);
+    assert_int_equal(errno, EAGAIN);
     assert_int_equal(sys_close(server), 0);
     assert_int_equal(sys_close(client), 0);
     assert_int_equal(sys_close(door), 0);
@@ -66,8 +68,10 @@ static void vectors_go_out_in_order_and_an_end_is_an_end(void **state)
     assert_int_equal(sys_writev(pair[0], parts, 2), 9);
     assert_int_equal(sys_shutdown_write(pair[0]), 0);
     char text[20];
+    assert_int_equal(sys_peek(pair[1]), 1);
     assert_int_equal(sys_recv(pair[1], text, sizeof text), 9);
     assert_memory_equal(text, "head body", 9);
+    assert_int_equal(sys_peek(pair[1]), 0);
     assert_int_equal(sys_recv(pair[1], text, sizeof text), 0);
     sys_close(pair[0]);
     sys_close(pair[1]);

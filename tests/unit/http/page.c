@@ -97,9 +97,9 @@ static void text_is_one_or_two_lines(void **test)
     struct head h;
     (void)test;
     assert_slice(make(&h, PAGE_TEXT, 504, "", ""),
-                 "504 Gateway Timeout: The origin did not answer in time.\n");
+                 "504 Gateway Timeout: No answer came from the origin in time.\n");
     assert_slice(make(&h, PAGE_TEXT, 504, "a & \x1b[b\n", "000000000000002a"),
-                 "504 Gateway Timeout: The origin did not answer in time. a & ?[b?\n"
+                 "504 Gateway Timeout: No answer came from the origin in time. a & ?[b?\n"
                  "Request 000000000000002a\n");
     assert_slice(make(&h, PAGE_TEXT, 599, "", ""), "599: The request could not be served.\n");
 }
@@ -110,7 +110,7 @@ static void json_is_json_whatever_the_detail(void **test)
     (void)test;
     assert_slice(make(&h, PAGE_JSON, 504, "", "000000000000002a"),
                  "{\"status\":504,\"error\":\"Gateway Timeout\","
-                 "\"message\":\"The origin did not answer in time.\","
+                 "\"message\":\"No answer came from the origin in time.\","
                  "\"id\":\"000000000000002a\"}\n");
     assert_slice(make(&h, PAGE_JSON, 502, "a\"b\\c\xff\td", ""),
                  "{\"status\":502,\"error\":\"Bad Gateway\",\"message\":\"The origin could not be "

@@ -228,6 +228,10 @@ static void a_101_is_checked_against_what_was_forwarded(void **test)
          NULL},
         {"websocket", "Sec-WebSocket-Key: " KEY "\nSec-WebSocket-Key: " KEY,
          "Connection: upgrade\nUpgrade: websocket\nSec-WebSocket-Accept: " ACCEPT, NULL},
+        {"websocket", "Sec-WebSocket-Key: " KEY,
+         "Connection: upgrade, sec-websocket-accept\nUpgrade: websocket\n"
+         "Sec-WebSocket-Accept: " ACCEPT,
+         NULL},
         {"websocket/13", "Sec-WebSocket-Key: " KEY, "Connection: upgrade\nUpgrade: websocket/13",
          NULL},
         {"foo, websocket", "Sec-WebSocket-Key: " KEY,
