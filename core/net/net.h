@@ -27,7 +27,7 @@
 struct conn;
 struct net_pipe;
 
-/* Something that is over, and is freed before the loop sleeps: nothing dies inside its own call. */
+/* Something that is over, and is freed behind the event: nothing dies inside its own call. */
 struct doom {
     struct doom *next;
     void (*reap)(struct doom *d);
@@ -59,6 +59,7 @@ struct net {
     size_t pipe_count;        /* those and the ones in use */
     size_t pipes_max;         /* 0: bytes are always copied */
     size_t pass_least;        /* of bytes known to come: fewer are cheaper copied */
+    void (*beat)(void);       /* called behind each event: the loop goes on; NULL: nobody asks */
     ev_prepare prepare;
     ev_check check;
 };
@@ -78,5 +79,9 @@ void net_flush(struct net *net);
 
 /* Queues `d` to be reaped once. A second call for the same does nothing. */
 void net_doom(struct net *net, struct doom *d, void (*reap)(struct doom *d));
+
+/* Behind an event, when nobody is up the stack: however many come in one turn of the loop, what
+ * they leave behind is that of one. */
+void net_after_event(struct net *net);
 
 #endif

@@ -115,6 +115,13 @@ void client_end_idle(struct client *c)
     flush(c);
 }
 
+void client_wait_turn(struct client *c)
+{
+    c->then = CLIENT_KEEPS;
+    flush(c);
+    conn_want_turn(&c->conn);
+}
+
 static void linger(struct client *c)
 {
     conn_end(&c->conn);

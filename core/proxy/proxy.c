@@ -11,6 +11,7 @@
 #include "proxy/exchange.h"
 #include "proxy/local.h"
 #include "proxy/passage.h"
+#include "proxy/pulse.h"
 
 #include <assert.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct proxy *proxy_new(struct ev_loop *loop, struct stats *stats, int access_fd
         sys_free(p);
         return NULL;
     }
+    p->net.beat = pulse_beat;
     p->stats = stats;
     access_init(&p->access, &p->net, access_fd, stats);
     list_init(&p->generations);
