@@ -1,8 +1,8 @@
 /*
  * net: gathers output and sends it, keeps the clock, reaps what is over.
  *
- * Promises that gathered output leaves before the buffer it borrows from is read into again, and
- * that whatever was doomed is freed outside every callback.
+ * Promises that gathered output leaves before the buffer it borrows from is read into again or
+ * freed, and that whatever was doomed is freed outside every callback.
  */
 #include "net/net.h"
 

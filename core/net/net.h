@@ -6,7 +6,8 @@
  *
  * Output is gathered, not written: conn_put notes what to send, and net_flush sends it with one
  * system call, at the latest before the next read (which reuses the buffer the output may point
- * into) and before the loop sleeps. Head and first body bytes leave in one write that way.
+ * into), before anything is freed, and before the loop sleeps. Head and first body bytes leave in
+ * one write that way.
  */
 #ifndef INTERIM_NET_NET_H
 #define INTERIM_NET_NET_H
@@ -27,7 +28,8 @@
 struct conn;
 struct net_pipe;
 
-/* Something that is over, and is freed behind the event: nothing dies inside its own call. */
+/* Something that is over, and is freed behind the event, at the latest before the loop sleeps:
+ * nothing dies inside its own call. */
 struct doom {
     struct doom *next;
     void (*reap)(struct doom *d);
