@@ -142,6 +142,8 @@ static void after_flush(struct client *c)
         admission_review(c->proxy);
         if (c->input == NULL && buf_len(&c->in) > 0)
             client_work_on_held(c);
+        else if (c->input == NULL && c->proxy->draining)
+            client_end_idle(c);
         else if (c->input == NULL)
             client_settle(c);
     } else if (c->ended || (c->then == CLIENT_PARTS && !client_has_input(c))) {
