@@ -71,9 +71,9 @@ void admission_paused(struct listener *l, int error)
  * listener. */
 static void make_room(struct proxy *p)
 {
-    struct client *idle = client_that_yields(p);
+    struct client *idle = p->stats->open > most_clients(p) ? client_that_yields(p) : NULL;
 
-    if (p->stats->open <= most_clients(p) || idle == NULL)
+    if (idle == NULL)
         return;
     p->stats->yielded++;
     client_kill(idle);

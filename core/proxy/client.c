@@ -274,16 +274,25 @@ void client_reset(struct client *c)
     client_close(c);
 }
 
-struct client *client_that_yields(const struct proxy *p)
+struct client *client_that_yields(struct proxy *p)
 {
-    int looks = 0;
+    struct list *n = p->idle.next;
 
     /* A flood of new ones must not make each look long; accepting tries again in a moment. */
-    for (struct list *n = p->idle.next; n != &p->idle && looks < LOOKS_MAX; n = n->next, looks++) {
+    for (int looks = 0; n != &p->idle && looks < LOOKS_MAX;) {
         struct client *c = LIST_OWNER(n, struct client, node);
-        /* A request came in this same turn of the loop, or the last answer was not taken yet. */
-        bool busy = conn_has_news(&c->conn) || conn_is_blocked(&c->conn);
-        if (!busy && (!c->fresh || p->net.now - client_entered(c) > FRESH_SECONDS))
+        n = n->next;
+        if (conn_is_blocked(&c->conn)) {
+            /* It did not take its last answer, and is idle when it has: no look, as it is met once.
+             */
+            c->then = CLIENT_KEEPS;
+            flush(c);
+            continue;
+        }
+        looks++;
+        /* One of which the loop has news has sent a request in this same turn. */
+        if (!conn_has_news(&c->conn) &&
+            (!c->fresh || p->net.now - client_entered(c) > FRESH_SECONDS))
             return c;
     }
     return NULL;

@@ -1,7 +1,12 @@
 """Limits on connections: how many in all, of one address, requests on one, bytes that wait."""
 
+import array
+import fcntl
 import pathlib
 import re
+import select
+import termios
+import time
 
 import pytest
 
@@ -113,6 +118,51 @@ def test_a_tunnel_does_not_yield(start, origin):
     wire.request()
     wire.send(OK)
     assert waiting.response().body == b"ok"
+
+
+def arrived(client):
+    """Bytes that wait in the client's socket."""
+    count = array.array("i", [0])
+    fcntl.ioctl(client.sock, termios.FIONREAD, count)
+    return count[0]
+
+
+def ask_until_blocked(client, body, most=1000):
+    """Asks again and again and reads nothing, until an answer does not come. How often it asked."""
+    for asked in range(1, most):
+        before = arrived(client)
+        client.send(get())
+        until = time.monotonic() + 0.3
+        while arrived(client) < before + body and time.monotonic() < until:
+            time.sleep(0.001)
+        if arrived(client) < before + body or asked + 1 == most:
+            return asked
+
+
+def test_those_that_do_not_take_their_last_answer_do_not_hide_one_that_yields(start, shared_path):
+    """More of them than are looked at for one that is idle. On a unix socket each holds the same."""
+    path, body, lazy = shared_path / "front", 8000, 70
+    fields = (f'limits = {{ connections = {lazy + 1} }}, '
+              f'request = function() return {{ status = 200, body = ("x"):rep({body}) }} end,')
+    proxy = start(fields, listen=f"unix:{path}")
+    clients = [proxy.client() for _ in range(lazy)]
+    times = ask_until_blocked(clients[0], body)
+    for client in clients[1:]:
+        assert ask_until_blocked(client, body, most=times) == times - 1
+        client.send(get())
+    idle = proxy.client()
+    idle.send(get())
+    assert len(idle.response().body) == body
+    new = proxy.client()
+    new.send(get())
+    assert len(new.response().body) == body
+    idle.at_end()
+    proxy.counts("yielded", 1)
+    for client in clients:  # they wait for nothing but themselves
+        for _ in range(times):
+            assert len(client.response().body) == body
+    clients[0].send(get())
+    assert len(clients[0].response().body) == body
 
 
 def test_a_reload_that_raises_the_limit_lets_those_in_that_wait(start, origin):
