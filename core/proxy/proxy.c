@@ -18,6 +18,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#define QUIET_SECONDS 10
+
 struct slice proxy_date(struct proxy *p)
 {
     if (p->net.now >= p->date_until) {
@@ -86,6 +88,14 @@ void proxy_free(struct proxy *p)
     exchange_free_spare(p);
     access_free(&p->access);
     sys_free(p);
+}
+
+bool proxy_may_complain(const struct proxy *p, double *last)
+{
+    if (*last > 0 && p->net.now < *last + QUIET_SECONDS)
+        return false;
+    *last = p->net.now;
+    return true;
 }
 
 static size_t close_tunnels(struct proxy *p, const struct generation *g)

@@ -274,6 +274,38 @@ def test_what_waits_for_slow_clients_is_bounded(start, origin):
     assert proxy.worker_rss() - before < 6 << 20
 
 
+def test_answers_of_a_policy_wait_within_the_same_bound(start):
+    """30 of 8 MB each, of which the kernel takes a part."""
+    proxy = start('limits = { buffered = "16m", connections_per_address = 0 }, '
+                  'request = function(req) return { status = 200, '
+                  'body = ("x"):rep(req.path == "/small" and 2000 or 8000000) } end,')
+    before = proxy.worker_rss()
+    clients = [proxy.client(receive_buffer=4096) for _ in range(30)]
+    for client in clients:
+        client.send(get())
+        assert select.select([client.sock], [], [], 10)[0]
+    assert proxy.worker_rss() - before < 48 << 20
+    statuses = [client.response_head().status for client in clients]
+    assert statuses.count(200) in range(2, 10)
+    assert statuses == sorted(statuses)
+    refused = proxy.client()
+    refused.send(get())
+    answer = refused.response()
+    is_page(answer, 503)
+    assert answer.closes()
+    refused.at_end()
+    proxy.logged("limits.buffered")
+    small = proxy.client()
+    small.send(get(target="/small"), get(method="HEAD"))
+    assert len(small.response().body) == 2000
+    assert small.response(to="HEAD").status == 200
+    for client in clients:
+        client.close()
+    proxy.wait_stats(lambda s: s["open"] == 1)
+    small.send(get())
+    assert len(small.response().body) == 8000000
+
+
 def test_a_limit_of_open_files_that_is_too_low_is_said_and_kept_to(start, origin):
     proxy = start("", descriptors=60)
     proxy.log.wait(r"limits.connections is 10000.* the limit of open files is 60: a worker takes "
