@@ -283,8 +283,7 @@ struct client *client_that_yields(struct proxy *p)
         struct client *c = LIST_OWNER(n, struct client, node);
         n = n->next;
         if (conn_is_blocked(&c->conn)) {
-            /* It did not take its last answer, and is idle when it has: no look, as it is met once.
-             */
+            /* Not idle before it has taken its last answer. Met but once, this is no look. */
             c->then = CLIENT_KEEPS;
             flush(c);
             continue;
