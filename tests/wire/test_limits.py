@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Proxy, binary, free_port, policy_text
+from harness import Proxy, binary, free_port, is_sanitized, policy_text
 from peers import Origin
 from scenes import OK, answer_with, get, is_page
 from test_upgrade import tunnel
@@ -284,7 +284,8 @@ def test_answers_of_a_policy_wait_within_the_same_bound(start):
     for client in clients:
         client.send(get())
         assert select.select([client.sock], [], [], 10)[0]
-    assert proxy.worker_rss() - before < 48 << 20
+    if not is_sanitized():  # which keeps for a while what was freed
+        assert proxy.worker_rss() - before < 48 << 20
     statuses = [client.response_head().status for client in clients]
     assert statuses.count(200) in range(2, 10)
     assert statuses == sorted(statuses)
