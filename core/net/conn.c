@@ -25,7 +25,7 @@ void conn_update_interest(struct conn *c)
         return;
     if (c->reading && !c->connecting)
         want |= EV_READ;
-    if (c->connecting || conn_has_waiting(c))
+    if (c->connecting || conn_awaits_peer(c))
         want |= EV_WRITE;
     if ((want & EV_WRITE) && !c->connecting && !(c->io.events & EV_WRITE))
         c->acked = (uint32_t)acked_by_peer(c->fd);
@@ -60,12 +60,18 @@ static void on_connected(struct conn *c)
     c->events->connected(c, error);
 }
 
-static void on_event(struct ev_loop *loop, ev_io *w, int events)
+/* Interest follows the owner, who may want another turn: the kernel is not asked in between. */
+static void on_writable(struct conn *c)
 {
-    struct conn *c = w->data;
-    (void)loop;
-    assert(c->magic == CONN_MAGIC);
+    if (!conn_awaits_peer(c) || !conn_send_waiting(c))
+        return;
+    c->wants_turn = false;
+    c->events->drained(c);
+    conn_update_interest(c);
+}
 
+static void take_event(struct conn *c, int events)
+{
     if (c->fd < 0)
         return;
     if (c->connecting) {
@@ -73,16 +79,25 @@ static void on_event(struct ev_loop *loop, ev_io *w, int events)
             on_connected(c);
         return;
     }
-    if ((events & EV_WRITE) && conn_has_waiting(c) && conn_send_waiting(c)) {
-        conn_update_interest(c);
-        c->events->drained(c);
-    }
+    if (events & EV_WRITE)
+        on_writable(c);
     if (c->fd >= 0 && c->write_failed && !c->told) {
         c->told = true;
         c->events->failed(c);
     }
     if (c->fd >= 0 && (events & EV_READ) && c->reading)
         c->events->readable(c);
+}
+
+static void on_event(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct conn *c = w->data;
+    struct net *net = c->net;
+    (void)loop;
+    assert(c->magic == CONN_MAGIC);
+
+    take_event(c, events);
+    net_after_event(net);
 }
 
 void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events,

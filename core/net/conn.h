@@ -21,7 +21,8 @@
 
 struct conn_events {
     void (*readable)(struct conn *c);             /* conn_read will give bytes or an end */
-    void (*drained)(struct conn *c);              /* output had been waiting and is all sent */
+    void (*drained)(struct conn *c);              /* output had been waiting and is all sent;
+                                                     or a turn was wanted */
     void (*failed)(struct conn *c);               /* a write failed; reading may still give bytes */
     void (*connected)(struct conn *c, int error); /* a connect ended; 0: well */
 };
@@ -35,6 +36,7 @@ struct conn {
     bool reset : 1;        /* a write was told so: the end that a read finds then is none */
     bool emptied : 1;      /* the last read was given less than it had room for: all there was */
     bool plenty : 1;       /* what it, or conn_pass, found last was much: more is likely to come */
+    bool wants_turn : 1;   /* see conn_want_turn */
     int fd;                /* -1: closed */
     uint32_t
         acked; /* the low bits of what the peer had, when output began to wait or was looked at */
@@ -107,6 +109,9 @@ bool conn_has_waiting(const struct conn *c);
 
 /* True while the peer has not taken everything: do not read more for it. Sends first. */
 bool conn_is_blocked(struct conn *c);
+
+/* `drained` comes once more, from a later turn of the loop, as soon as the peer takes bytes. */
+void conn_want_turn(struct conn *c);
 
 /* What conn_pass did. */
 struct conn_passed {

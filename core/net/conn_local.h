@@ -7,6 +7,12 @@
 
 #include "net/conn.h"
 
+/* Whether anything depends on the peer's taking bytes. */
+static inline bool conn_awaits_peer(const struct conn *c)
+{
+    return c->wants_turn || conn_has_waiting(c);
+}
+
 /* Asks the kernel for the events that follow from the state of `c`: after every change of it. */
 void conn_update_interest(struct conn *c);
 

@@ -85,7 +85,7 @@ bool conn_send_waiting(struct conn *c)
 
 double conn_last_taken(struct conn *c)
 {
-    uint32_t acked = conn_has_waiting(c) ? (uint32_t)acked_by_peer(c->fd) : c->acked;
+    uint32_t acked = conn_awaits_peer(c) ? (uint32_t)acked_by_peer(c->fd) : c->acked;
 
     if (acked != c->acked) {
         c->acked = acked;
@@ -157,6 +157,12 @@ bool conn_is_blocked(struct conn *c)
     if (c->net->gathering == c)
         net_flush(c->net);
     return conn_has_waiting(c);
+}
+
+void conn_want_turn(struct conn *c)
+{
+    c->wants_turn = true;
+    conn_update_interest(c);
 }
 
 void net_flush(struct net *net)

@@ -21,17 +21,19 @@ static void arm(struct deadline *d)
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct deadline *d = LIST_OWNER(w, struct deadline, timer);
+    struct net *net = d->net;
     (void)loop;
     (void)events;
 
     if (d->due <= 0)
         return;
-    if (d->net->now + SLACK < d->due) {
+    if (net->now + SLACK < d->due) {
         arm(d);
         return;
     }
     d->due = 0;
     d->passed(d, w->data);
+    net_after_event(net);
 }
 
 void deadline_init(struct deadline *d, struct net *net,

@@ -1,8 +1,8 @@
 /*
  * net: gathers output and sends it, keeps the clock, reaps what is over.
  *
- * Promises that gathered output leaves before the buffer it borrows from is read into again, and
- * that whatever was doomed is freed outside every callback.
+ * Promises that gathered output leaves before the buffer it borrows from is read into again or
+ * freed, and that whatever was doomed is freed outside every callback.
  */
 #include "net/net.h"
 
@@ -24,13 +24,26 @@ static void reap(struct net *net)
     }
 }
 
-static void before_sleep(struct ev_loop *loop, ev_prepare *w, int events)
+/* What was gathered may point into what is freed. */
+static void flush_and_reap(struct net *net)
 {
-    struct net *net = w->data;
-    (void)loop;
-    (void)events;
     net_flush(net);
     reap(net);
+}
+
+static void before_sleep(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    (void)loop;
+    (void)events;
+    flush_and_reap(w->data);
+}
+
+void net_after_event(struct net *net)
+{
+    if (net->doomed != NULL)
+        flush_and_reap(net);
+    if (net->beat != NULL)
+        net->beat();
 }
 
 static void after_sleep(struct ev_loop *loop, ev_check *w, int events)
@@ -73,8 +86,7 @@ bool net_init(struct net *net, struct ev_loop *loop)
 
 void net_free(struct net *net)
 {
-    net_flush(net);
-    reap(net);
+    flush_and_reap(net);
     pipe_close_spares(net);
     ev_prepare_stop(net->loop, &net->prepare);
     ev_check_stop(net->loop, &net->check);

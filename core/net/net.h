@@ -6,7 +6,8 @@
  *
  * Output is gathered, not written: conn_put notes what to send, and net_flush sends it with one
  * system call, at the latest before the next read (which reuses the buffer the output may point
- * into) and before the loop sleeps. Head and first body bytes leave in one write that way.
+ * into), before anything is freed, and before the loop sleeps. Head and first body bytes leave in
+ * one write that way.
  */
 #ifndef INTERIM_NET_NET_H
 #define INTERIM_NET_NET_H
@@ -27,7 +28,8 @@
 struct conn;
 struct net_pipe;
 
-/* Something that is over, and is freed before the loop sleeps: nothing dies inside its own call. */
+/* Something that is over, and is freed behind the event, at the latest before the loop sleeps:
+ * nothing dies inside its own call. */
 struct doom {
     struct doom *next;
     void (*reap)(struct doom *d);
@@ -59,6 +61,7 @@ struct net {
     size_t pipe_count;        /* those and the ones in use */
     size_t pipes_max;         /* 0: bytes are always copied */
     size_t pass_least;        /* of bytes known to come: fewer are cheaper copied */
+    void (*beat)(void);       /* called behind each event: the loop goes on; NULL: nobody asks */
     ev_prepare prepare;
     ev_check check;
 };
@@ -78,5 +81,9 @@ void net_flush(struct net *net);
 
 /* Queues `d` to be reaped once. A second call for the same does nothing. */
 void net_doom(struct net *net, struct doom *d, void (*reap)(struct doom *d));
+
+/* Behind an event, when nobody is up the stack: however many come in one turn of the loop, what
+ * they leave behind is that of one. */
+void net_after_event(struct net *net);
 
 #endif

@@ -53,7 +53,7 @@ struct uplink *pool_connect(struct pool *p, const struct addr *to, const struct 
  * output waiting, or when something came on it that was not read. */
 void pool_give(struct uplink *u);
 
-/* Ends a busy or idle connection; the memory goes when the loop next sleeps. */
+/* Ends a busy or idle connection; the memory goes behind the event. */
 void pool_discard(struct uplink *u);
 
 #endif

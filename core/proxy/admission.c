@@ -14,9 +14,6 @@
  * as long as `linger`. */
 #define REFUSALS_AT_ONCE 64
 
-/* Between two lines in the log of the same complaint. */
-#define QUIET_SECONDS 10
-
 /* This worker's share of limits.connections. */
 static size_t most_clients(const struct proxy *p)
 {
@@ -33,22 +30,13 @@ bool admission_room(struct listener *l)
     return p->stats->open < most_clients(p) || client_that_yields(p) != NULL;
 }
 
-/* Whether it is time to complain again. */
-static bool may_log(const struct proxy *p, double *last)
-{
-    if (*last > 0 && p->net.now < *last + QUIET_SECONDS)
-        return false;
-    *last = p->net.now;
-    return true;
-}
-
 static void note_full(struct proxy *p)
 {
     if (p->full)
         return;
     p->full = true;
     p->stats->full++;
-    if (may_log(p, &p->full_logged))
+    if (proxy_may_complain(p, &p->full_logged))
         log_warning(
             "%zu clients, none of them idle (limits.connections); accepting rests until one "
             "leaves or is idle",
@@ -71,9 +59,9 @@ void admission_paused(struct listener *l, int error)
  * listener. */
 static void make_room(struct proxy *p)
 {
-    struct client *idle = client_that_yields(p);
+    struct client *idle = p->stats->open > most_clients(p) ? client_that_yields(p) : NULL;
 
-    if (p->stats->open <= most_clients(p) || idle == NULL)
+    if (idle == NULL)
         return;
     p->stats->yielded++;
     client_kill(idle);
@@ -100,7 +88,7 @@ static void log_refusal(struct proxy *p, const struct addr *peer)
 {
     char host[ADDR_TEXT_MAX];
 
-    if (!may_log(p, &p->refusal_logged))
+    if (!proxy_may_complain(p, &p->refusal_logged))
         return;
     log_warning("%s has more than %zu connections (limits.connections_per_address); answering 503. "
                 "If it is a proxy in front of this one, name it in trusted_proxies",

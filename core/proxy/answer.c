@@ -135,6 +135,21 @@ static size_t answer_arena_max(const struct verdict *v)
     return 2 * bytes;
 }
 
+/* Whether holding its body for a slow client would be one answer too many. What an origin's answer
+ * may have waiting even then, this one may too. */
+static bool is_too_much(struct exchange *x, struct slice body)
+{
+    struct proxy *p = x->proxy;
+
+    if (x->request.is_head || body.len <= NET_READ_LEAST || p->net.waiting <= p->net.waiting_max)
+        return false;
+    if (proxy_may_complain(p, &p->buffered_logged))
+        log_warning("%s: %zu bytes wait for slow clients and origins, and the policy answers with "
+                    "%zu more (limits.buffered is %zu); answering 503",
+                    x->id, p->net.waiting, body.len, p->net.waiting_max);
+    return true;
+}
+
 void exchange_answer_verdict(struct exchange *x)
 {
     const struct verdict *v = &x->call.verdict;
@@ -146,6 +161,11 @@ void exchange_answer_verdict(struct exchange *x)
     assert(v->body.len <= POLICY_BODY_MAX);
     if (x->begun) {
         exchange_cut(x, "a policy answered after the response had begun");
+        return;
+    }
+    if (is_too_much(x, v->body)) {
+        x->close = true;
+        exchange_answer_status(x, 503, "too much waits for slow clients (limits.buffered)");
         return;
     }
     arena_init(&arena, answer_arena_max(v));

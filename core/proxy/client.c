@@ -115,6 +115,13 @@ void client_end_idle(struct client *c)
     flush(c);
 }
 
+void client_wait_turn(struct client *c)
+{
+    c->then = CLIENT_KEEPS;
+    flush(c);
+    conn_want_turn(&c->conn);
+}
+
 static void linger(struct client *c)
 {
     conn_end(&c->conn);
@@ -135,6 +142,8 @@ static void after_flush(struct client *c)
         admission_review(c->proxy);
         if (c->input == NULL && buf_len(&c->in) > 0)
             client_work_on_held(c);
+        else if (c->input == NULL && c->proxy->draining)
+            client_end_idle(c);
         else if (c->input == NULL)
             client_settle(c);
     } else if (c->ended || (c->then == CLIENT_PARTS && !client_has_sent(c))) {
@@ -265,16 +274,24 @@ void client_reset(struct client *c)
     client_close(c);
 }
 
-struct client *client_that_yields(const struct proxy *p)
+struct client *client_that_yields(struct proxy *p)
 {
-    int looks = 0;
+    struct list *n = p->idle.next;
 
     /* A flood of new ones must not make each look long; accepting tries again in a moment. */
-    for (struct list *n = p->idle.next; n != &p->idle && looks < LOOKS_MAX; n = n->next, looks++) {
+    for (int looks = 0; n != &p->idle && looks < LOOKS_MAX;) {
         struct client *c = LIST_OWNER(n, struct client, node);
-        /* A request came in this same turn of the loop, or the last answer was not taken yet. */
-        bool busy = conn_has_news(&c->conn) || conn_is_blocked(&c->conn);
-        if (!busy && (!c->fresh || p->net.now - client_entered(c) > FRESH_SECONDS))
+        n = n->next;
+        if (conn_is_blocked(&c->conn)) {
+            /* Not idle before it has taken its last answer. Met but once, this is no look. */
+            c->then = CLIENT_KEEPS;
+            flush(c);
+            continue;
+        }
+        looks++;
+        /* One of which the loop has news has sent a request in this same turn. */
+        if (!conn_has_news(&c->conn) &&
+            (!c->fresh || p->net.now - client_entered(c) > FRESH_SECONDS))
             return c;
     }
     return NULL;

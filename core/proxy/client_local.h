@@ -34,6 +34,9 @@ void client_become_idle(struct client *c);
 /* Between requests, and there will be no other: closes once everything was taken. */
 void client_end_idle(struct client *c);
 
+/* Between requests, with another at hand: it is looked at in a later turn of the loop. */
+void client_wait_turn(struct client *c);
+
 /* ---- client_read.c ---- */
 
 void client_on_readable(struct conn *conn);

@@ -15,6 +15,9 @@
 
 #include <assert.h>
 
+/* Heads of one client in one turn of the loop: what it pipelines must not keep others waiting. */
+#define HEADS_PER_TURN 16
+
 /* Whether reading more now is of use, and will stay within bounds. */
 static bool may_read(struct client *c)
 {
@@ -145,12 +148,13 @@ static bool take_body(struct client *c, struct slice *input)
 static void work(struct client *c, struct slice *input)
 {
     bool more = true;
+    int heads = 0;
 
     c->input = input;
     while (more) {
         if (c->step == CLIENT_PROXY)
             more = take_proxy_header(c, input);
-        else if (c->step == CLIENT_HEAD)
+        else if (c->step == CLIENT_HEAD && heads++ < HEADS_PER_TURN)
             more = take_head(c, input);
         else if (c->step == CLIENT_BODY)
             more = take_body(c, input);
@@ -158,6 +162,8 @@ static void work(struct client *c, struct slice *input)
             more = false;
     }
     c->input = NULL;
+    if (c->step == CLIENT_HEAD && heads > HEADS_PER_TURN && input->len > 0)
+        client_wait_turn(c);
 }
 
 /* After work: what the step means for reading and for the end of the connection. */

@@ -32,7 +32,7 @@ struct generation *generation_new(struct net *net, const struct settings *settin
 
 void generation_hold(struct generation *g);
 
-/* The last release frees policy and pools before the loop next sleeps, then calls `gone`. */
+/* The last release frees policy and pools behind the event, then calls `gone`. */
 void generation_release(struct generation *g);
 
 #endif

@@ -24,6 +24,7 @@ struct proxy {
     size_t laden;        /* clients that hold much more than one read, from behind chunks */
     double refusal_logged;
     double full_logged;
+    double buffered_logged;
     bool full;             /* listeners rest until a client closes */
     struct list exchanges; /* under way */
     struct list spare;     /* exchanges to use again */
@@ -38,6 +39,9 @@ struct proxy {
 
 /* The time now for a Date field (RFC 9110 section 5.6.7); lives until the next call. */
 struct slice proxy_date(struct proxy *p);
+
+/* Whether it is time to say in the log again what was said at *last, which is moved then. */
+bool proxy_may_complain(const struct proxy *p, double *last);
 
 /* A client is gone: there is room for another, and the last one ends a drain. */
 void proxy_client_closed(struct proxy *p);

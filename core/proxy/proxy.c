@@ -11,11 +11,14 @@
 #include "proxy/exchange.h"
 #include "proxy/local.h"
 #include "proxy/passage.h"
+#include "proxy/pulse.h"
 
 #include <assert.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+
+#define QUIET_SECONDS 10
 
 struct slice proxy_date(struct proxy *p)
 {
@@ -41,6 +44,7 @@ struct proxy *proxy_new(struct ev_loop *loop, struct stats *stats, int access_fd
         sys_free(p);
         return NULL;
     }
+    p->net.beat = pulse_beat;
     p->stats = stats;
     access_init(&p->access, &p->net, access_fd, stats);
     list_init(&p->generations);
@@ -86,6 +90,14 @@ void proxy_free(struct proxy *p)
     sys_free(p);
 }
 
+bool proxy_may_complain(const struct proxy *p, double *last)
+{
+    if (*last > 0 && p->net.now < *last + QUIET_SECONDS)
+        return false;
+    *last = p->net.now;
+    return true;
+}
+
 static size_t close_tunnels(struct proxy *p, const struct generation *g)
 {
     size_t closed = 0;
@@ -103,7 +115,31 @@ static size_t close_tunnels(struct proxy *p, const struct generation *g)
     return closed;
 }
 
-/* Only tunnels can hold a generation for days: everything else has a deadline. */
+/* Those whose body is on its way to the client. */
+static size_t cut_responses(struct proxy *p, const struct generation *g)
+{
+    size_t cut = 0;
+
+    for (struct list *n = p->exchanges.next; n != &p->exchanges; n = n->next) {
+        struct exchange *x = LIST_OWNER(n, struct exchange, node);
+        if (x->generation == g && x->response_step == RESPONSE_STEP_BODY) {
+            exchange_cut(x, "its policy is too old");
+            cut++;
+        }
+    }
+    return cut;
+}
+
+static void note_too_old(const struct generation *g, size_t most, const char *ends, size_t count,
+                         const char *what)
+{
+    if (count > 0)
+        log_warning("policy generation %llu is older than the newest %zu (limits.generations); "
+                    "%s its %zu %s%s",
+                    (unsigned long long)g->number, most, ends, count, what, count == 1 ? "" : "s");
+}
+
+/* Tunnels can hold a generation for days, and responses that never end: all else has a deadline. */
 static void bound_generations(struct proxy *p)
 {
     size_t most = p->current->settings->limits.generations;
@@ -113,11 +149,8 @@ static void bound_generations(struct proxy *p)
         const struct generation *g = LIST_OWNER(n, struct generation, node);
         if (g->holders == 0 || ++alive <= most)
             continue;
-        size_t closed = close_tunnels(p, g);
-        if (closed > 0)
-            log_warning("policy generation %llu is older than the newest %zu (limits.generations); "
-                        "closing its %zu tunnel%s",
-                        (unsigned long long)g->number, most, closed, closed == 1 ? "" : "s");
+        note_too_old(g, most, "closing", close_tunnels(p, g), "tunnel");
+        note_too_old(g, most, "cutting", cut_responses(p, g), "response");
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * pulse: stores the words. Promises a few plain stores a turn and a hook, and no system call; where
- * hooks are timed, two looks at the clock a hook.
+ * pulse: stores the words. Promises a few plain stores a turn, an event and a hook, and no system
+ * call; where hooks are timed, two looks at the clock a hook.
  *
  * Next: process/heartbeat reads them.
  */

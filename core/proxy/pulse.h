@@ -15,7 +15,7 @@
 struct ev_loop;
 
 struct pulse {
-    _Atomic uint32_t beat;    /* moves with the loop and with each hook; odd: not asleep */
+    _Atomic uint32_t beat;    /* moves with the loop, each event and each hook; odd: not asleep */
     _Atomic unsigned doing;   /* 0: nothing to name; PULSE_LOADING; else 1 + enum policy_hook */
     _Atomic uint64_t request; /* of the hook: policy_view.id */
 };
@@ -33,7 +33,7 @@ void pulse_time_hooks(struct hook_stats *hooks);
 void pulse_enter_hook(enum policy_hook hook, uint64_t request);
 void pulse_leave(void);
 
-/* In a long stretch of work without hooks: it goes on. */
+/* Behind each event, and in a long stretch of work without: it goes on. */
 void pulse_beat(void);
 
 void pulse_enter_loading(void); /* until pulse_leave */

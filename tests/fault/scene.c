@@ -29,6 +29,7 @@ static const struct {
     {SLICE_INIT("BODY"), SLICE_INIT(BODY)},
     {SLICE_INIT("CHUNK"), SLICE_INIT("80\r\n" PIECE "\r\n")},
     {SLICE_INIT("LARGE"), SLICE_INIT("1000\r\n" EIGHT EIGHT EIGHT EIGHT "\r\n")},
+    {SLICE_INIT("GET"), SLICE_INIT("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")},
     {SLICE_INIT("GET_SMUGGLED"), SLICE_INIT("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")},
     {SLICE_INIT("OK"), SLICE_INIT("HTTP/1.1 200 OK\r\nX-For: /?\r\nContent-Length: 3\r\n\r\nhi!")},
     {SLICE_INIT("CONTINUE"), SLICE_INIT("HTTP/1.1 100 Continue\r\n\r\n")},

@@ -1,5 +1,7 @@
 """Connections (rules I): kept, pooled, retried, left by a client, and short of descriptors."""
 
+import os
+import signal
 import threading
 import time
 
@@ -119,6 +121,25 @@ def test_i1_a_request_in_the_same_segment_as_the_end_of_a_body(client, origin):
     assert wire.request().target == "/next"
     wire.send(OK)
     assert client.response().body == b"ok"
+
+
+def test_i1_one_that_pipelines_does_not_keep_others_waiting(start):
+    count = 200
+    proxy = start('request = function(req) local t = os.clock() '
+                  'while os.clock() - t < 0.005 do end return 204 end,')
+    (worker,) = proxy.workers()
+    many, one = proxy.client(), proxy.client()
+    for client in (many, one):
+        client.send(get())
+        client.response()
+    os.kill(worker, signal.SIGSTOP)
+    many.send(get() * count)
+    one.send(get())
+    os.kill(worker, signal.SIGCONT)
+    one.response()
+    assert many.here().count(b"HTTP/1.1 204") < count / 2
+    for _ in range(count):
+        assert many.response().status == 204
 
 
 LARGE = b"%x\r\n%s\r\n" % (1 << 16, bytes(range(256)) * 256)

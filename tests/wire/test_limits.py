@@ -1,11 +1,16 @@
 """Limits on connections: how many in all, of one address, requests on one, bytes that wait."""
 
+import array
+import fcntl
 import pathlib
 import re
+import select
+import termios
+import time
 
 import pytest
 
-from harness import Proxy, binary, free_port, policy_text
+from harness import Proxy, binary, free_port, is_sanitized, policy_text
 from peers import Origin
 from scenes import OK, answer_with, get, is_page
 from test_upgrade import tunnel
@@ -115,6 +120,51 @@ def test_a_tunnel_does_not_yield(start, origin):
     assert waiting.response().body == b"ok"
 
 
+def arrived(client):
+    """Bytes that wait in the client's socket."""
+    count = array.array("i", [0])
+    fcntl.ioctl(client.sock, termios.FIONREAD, count)
+    return count[0]
+
+
+def ask_until_blocked(client, body, most=1000):
+    """Asks again and again and reads nothing, until an answer does not come. How often it asked."""
+    for asked in range(1, most):
+        before = arrived(client)
+        client.send(get())
+        until = time.monotonic() + 0.3
+        while arrived(client) < before + body and time.monotonic() < until:
+            time.sleep(0.001)
+        if arrived(client) < before + body or asked + 1 == most:
+            return asked
+
+
+def test_those_that_do_not_take_their_last_answer_do_not_hide_one_that_yields(start, shared_path):
+    """More of them than are looked at for one that is idle. On a unix socket each holds the same."""
+    path, body, lazy = shared_path / "front", 8000, 70
+    fields = (f'limits = {{ connections = {lazy + 1} }}, '
+              f'request = function() return {{ status = 200, body = ("x"):rep({body}) }} end,')
+    proxy = start(fields, listen=f"unix:{path}")
+    clients = [proxy.client() for _ in range(lazy)]
+    times = ask_until_blocked(clients[0], body)
+    for client in clients[1:]:
+        assert ask_until_blocked(client, body, most=times) == times - 1
+        client.send(get())
+    idle = proxy.client()
+    idle.send(get())
+    assert len(idle.response().body) == body
+    new = proxy.client()
+    new.send(get())
+    assert len(new.response().body) == body
+    idle.at_end()
+    proxy.counts("yielded", 1)
+    for client in clients:  # they wait for nothing but themselves
+        for _ in range(times):
+            assert len(client.response().body) == body
+    clients[0].send(get())
+    assert len(clients[0].response().body) == body
+
+
 def test_a_reload_that_raises_the_limit_lets_those_in_that_wait(start, origin):
     proxy = start("limits = { connections = 1 },", fresh=True)
     client, wire = busy(proxy, origin)
@@ -222,6 +272,39 @@ def test_what_waits_for_slow_clients_is_bounded(start, origin):
         wire.send("HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
         wire.send_until_blocked(b"x" * 65536, quiet=0.005)
     assert proxy.worker_rss() - before < 6 << 20
+
+
+def test_answers_of_a_policy_wait_within_the_same_bound(start):
+    """30 of 8 MB each, of which the kernel takes a part."""
+    proxy = start('limits = { buffered = "16m", connections_per_address = 0 }, '
+                  'request = function(req) return { status = 200, '
+                  'body = ("x"):rep(req.path == "/small" and 2000 or 8000000) } end,')
+    before = proxy.worker_rss()
+    clients = [proxy.client(receive_buffer=4096) for _ in range(30)]
+    for client in clients:
+        client.send(get())
+        assert select.select([client.sock], [], [], 10)[0]
+    if not is_sanitized():  # which keeps for a while what was freed
+        assert proxy.worker_rss() - before < 48 << 20
+    statuses = [client.response_head().status for client in clients]
+    assert statuses.count(200) in range(2, 10)
+    assert statuses == sorted(statuses)
+    refused = proxy.client()
+    refused.send(get())
+    answer = refused.response()
+    is_page(answer, 503)
+    assert answer.closes()
+    refused.at_end()
+    proxy.logged("limits.buffered")
+    small = proxy.client()
+    small.send(get(target="/small"), get(method="HEAD"))
+    assert len(small.response().body) == 2000
+    assert small.response(to="HEAD").status == 200
+    for client in clients:
+        client.close()
+    proxy.wait_stats(lambda s: s["open"] == 1)
+    small.send(get())
+    assert len(small.response().body) == 8000000
 
 
 def test_a_limit_of_open_files_that_is_too_low_is_said_and_kept_to(start, origin):

@@ -113,6 +113,18 @@ def test_sigterm_lets_a_tunnel_end(running, origin):
     proxy.stop()
 
 
+def test_a_drain_closes_a_client_once_it_has_taken_its_last_answer(running):
+    proxy = running('request = function() return { status = 200, body = ("x"):rep(8000000) } end,')
+    client = proxy.client(receive_buffer=4096)
+    client.send(get())
+    assert not client.response_head().closes()
+    proxy.kill(signal.SIGTERM)
+    proxy.log.wait("draining")
+    assert len(client.exactly(8000000)) == 8000000
+    client.at_end()
+    proxy.stop()
+
+
 def test_a_second_sigterm_stops_at_once(running, origin):
     proxy = running()
     client = proxy.client()

@@ -381,3 +381,34 @@ def test_over_the_limit_of_generations_the_oldest_ones_tunnels_are_closed(runnin
         assert wire.exactly(4) == b"ping"
     assert proxy.wait_stats(lambda s: s["generations"] == 3)["tunnels"] == 2
     assert "its policy is too old" == proxy.exchanges(1)[0]["error"]
+
+
+def begin_stream(proxy, origin):
+    client = proxy.client()
+    client.send(get())
+    wire = origin.accept()
+    wire.request()
+    wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+    client.response_head()
+    assert client.chunk() == b"hi"
+    return client, wire
+
+
+def test_over_the_limit_of_generations_the_oldest_ones_responses_are_cut(running, origin):
+    """A response may go on for ever."""
+    proxy = running(version("1", "limits = { generations = 2 },"))
+    streams = []
+    for n in range(3):
+        streams.append(begin_stream(proxy, origin))
+        assert "reloaded" in proxy.reload()
+    # Four generations: the two that the first two streams hold are too old.
+    for client, wire in streams[:2]:
+        assert client.rest() == b""  # without a last chunk
+        wire.at_end()
+    proxy.logged(r"its policy is too old; cutting the client connection$")
+    assert proxy.wait_stats(lambda s: s["generations"] == 2)["cut"] == 2
+    client, wire = streams[2]
+    wire.send("5\r\nthere\r\n0\r\n\r\n")
+    assert client.chunk() == b"there"
+    assert client.chunk() == b""
+    assert [e["error"] for e in proxy.exchanges(2)] == ["its policy is too old"] * 2

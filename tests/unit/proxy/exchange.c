@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "proxy/local.h"
 #include "proxy/proxy.h"
+#include "proxy/pulse.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -643,6 +644,95 @@ static void few_clients_hold_much_from_behind_large_chunks(void **state)
     TURN_UNTIL(s, s->stats.open == 1);
 }
 
+/* ---- turns of the loop ---- */
+
+#define HEADS_IN_A_TURN 16
+#define PIPELINED       100
+#define CROWD           8
+
+static void refuse_all(struct stage *s)
+{
+    s->settings.access_log = LOG_FORM_NONE;
+    s->policy.kind = VERDICT_ANSWER;
+    s->policy.status = 204;
+}
+
+/* In one piece. */
+static void send_requests(int fd, int count)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    char text[PIPELINED * sizeof get] = "";
+
+    for (int i = 0; i < count; i++)
+        memcpy(text + (size_t)i * strlen(get), get, sizeof get);
+    send_text(fd, text);
+}
+
+static void a_client_that_pipelines_has_a_few_answers_in_a_turn(void **state)
+{
+    struct stage *s = *state;
+
+    refuse_all(s);
+    TURN_UNTIL(s, s->stats.open == 1);
+    calls = (struct calls){0};
+    send_requests(s->client, PIPELINED);
+    for (int before = 0; before < PIPELINED; before = s->policy.asked) {
+        turn(s);
+        assert_in_range(s->policy.asked - before, 1, HEADS_IN_A_TURN);
+    }
+    TURN_UNTIL(s, s->stats.active == 0);
+    assert_int_equal(s->stats.answered_here, PIPELINED);
+    assert_int_equal(calls.client_writes, (PIPELINED + HEADS_IN_A_TURN - 1) / HEADS_IN_A_TURN);
+    assert_in_range(calls.interest, 0, 2); /* once for all of these turns, and back */
+}
+
+/* A last request without its end waits for it, and an end behind the last one is seen. */
+static void what_follows_the_turns_of_a_client_is_read(void **state)
+{
+    struct stage *s = *state;
+
+    refuse_all(s);
+    TURN_UNTIL(s, s->stats.open == 1);
+    send_requests(s->client, HEADS_IN_A_TURN);
+    send_text(s->client, "GET / HTTP/1.1\r\n");
+    TURN_UNTIL(s, s->stats.answered_here == HEADS_IN_A_TURN);
+    turn(s);
+    send_text(s->client, "Host: a\r\n\r\n");
+    TURN_UNTIL(s, s->stats.answered_here == HEADS_IN_A_TURN + 1);
+    send_requests(s->client, PIPELINED);
+    shutdown(s->client, SHUT_WR);
+    TURN_UNTIL(s, s->stats.open == 0);
+    assert_int_equal(s->stats.answered_here, HEADS_IN_A_TURN + 1 + PIPELINED);
+}
+
+/* However many clients have their turn, what they leave behind is one client's, and each is seen to
+ * be served. */
+static void what_is_over_is_freed_between_two_clients(void **state)
+{
+    static struct pulse pulse;
+    struct stage *s = *state;
+    int clients[CROWD];
+    uint32_t beat;
+
+    refuse_all(s);
+    for (int i = 0; i < CROWD; i++)
+        clients[i] = connect_client();
+    TURN_UNTIL(s, s->stats.open == CROWD + 1);
+    for (int i = 0; i < CROWD; i++)
+        send_requests(clients[i], HEADS_IN_A_TURN);
+    pulse_start(&pulse, s->loop);
+    beat = pulse.beat;
+    calls = (struct calls){0};
+    turn(s);
+    assert_int_equal(s->stats.answered_here, CROWD * HEADS_IN_A_TURN);
+    assert_in_range(pulse.beat - beat, 2 * CROWD, 3 * CROWD + 2);
+    /* Each exchange is a block, and its arena one. */
+    assert_in_range(calls.allocations, 1, 2 * HEADS_IN_A_TURN + 1);
+    for (int i = 0; i < CROWD; i++)
+        close(clients[i]);
+    TURN_UNTIL(s, s->stats.open == 1);
+}
+
 int main(void)
 {
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, stage_setup, stage_teardown)
@@ -660,6 +750,9 @@ int main(void)
         SCENE(a_tunnel_holds_its_generation),
         SCENE(freeing_a_worker_ends_a_tunnel_as_if_the_client_had_left),
         SCENE(few_clients_hold_much_from_behind_large_chunks),
+        SCENE(a_client_that_pipelines_has_a_few_answers_in_a_turn),
+        SCENE(what_follows_the_turns_of_a_client_is_read),
+        SCENE(what_is_over_is_freed_between_two_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
