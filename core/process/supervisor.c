@@ -5,6 +5,7 @@
 #include "process/supervisor.h"
 
 #include "base/log.h"
+#include "base/output.h"
 #include "process/admin.h"
 #include "process/crew.h"
 #include "process/descriptors.h"
@@ -368,6 +369,7 @@ static void clean_up(struct supervisor *s)
 int supervisor_run(const struct cli *cli)
 {
     static struct supervisor s;
+    output_own();
     log_open("parent", cli->log_level);
     descriptors_raise();
     filter_warm();

@@ -14,9 +14,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LINES_MAX     (1u << 20)
 #define LINES_KEPT    (LINES_MAX / 2) /* while they wait; leaves room for the longest line */
@@ -28,20 +27,16 @@
 #define LAST_WAIT     500 /* likewise, at the end */
 #define TIME_SECONDS  19  /* bytes of a time up to its seconds */
 
-/* What one write may hold without being mixed with those of other workers: whole lines. */
+/* What one write may hold without being mixed with those of other workers: whole lines. Of a line
+ * that is longer, what is taken at once. */
 static struct slice next_piece(const struct access *a)
 {
     struct slice s = buf_slice(&a->lines);
     const char *end = s.len > PIPE_BUF ? memrchr(s.at, '\n', PIPE_BUF) : NULL;
 
-    return end != NULL ? slice_of(s.at, (size_t)(end - s.at) + 1) : s;
-}
-
-static ssize_t write_piece(const struct access *a, struct slice s)
-{
-    if (a->is_socket)
-        return send(a->fd, s.at, s.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return write(a->fd, s.at, s.len);
+    if (end != NULL)
+        return slice_of(s.at, (size_t)(end - s.at) + 1);
+    return slice_of(s.at, !a->is_file && s.len > PIPE_BUF ? PIPE_BUF : s.len);
 }
 
 /* The other end is gone, or the disk is full. */
@@ -58,13 +53,14 @@ static void write_all(struct access *a)
 {
     a->blocked = false;
     while (buf_len(&a->lines) > 0 && !a->blocked) {
-        ssize_t n = write_piece(a, next_piece(a));
+        struct slice piece = next_piece(a);
+        ssize_t n = sys_offer(a->fd, piece.at, piece.len);
         if (n > 0) {
             buf_consume(&a->lines, (size_t)n);
             a->stalled = false;
         } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             a->blocked = true;
-        } else if (n == 0 || errno != EINTR) {
+        } else {
             lose_all(a);
         }
     }
@@ -124,11 +120,10 @@ static struct slice time_of_line(struct access *a)
 
 void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
 {
-    int type;
-    socklen_t len = sizeof type;
+    struct stat st;
 
     a->fd = fd;
-    a->is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    a->is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     a->blocked = a->stalled = false;
     a->second = -1;
     a->stats = stats;

@@ -4,7 +4,6 @@
  * Lines are gathered and written together, at the latest a moment after they were made. While
  * nobody takes them they wait, up to a limit; beyond it the worker goes no faster than a reader
  * that is slow, and without one that stands still: new lines are lost then, whole, and counted.
- * This needs an `fd` that does not block, or a socket.
  */
 #ifndef INTERIM_PROXY_ACCESS_H
 #define INTERIM_PROXY_ACCESS_H
@@ -15,7 +14,7 @@
 
 struct access {
     int fd;
-    bool is_socket;
+    bool is_file; /* which takes all at once */
     bool blocked; /* it takes no more for now */
     bool stalled; /* and has not for a while */
     struct buf lines;
