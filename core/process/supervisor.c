@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/output.h"
 #include "process/admin.h"
+#include "process/child.h"
 #include "process/crew.h"
 #include "process/descriptors.h"
 #include "process/desk.h"
@@ -201,7 +202,7 @@ static bool load_flags(struct supervisor *s)
     int fd = config_create();
     if (fd < 0 || !config_write(fd, &settings, false, SLICE(""), 0) || !config_seal(fd) ||
         !config_open(&s->current.config, fd, why, sizeof why)) {
-        log_error("cannot make the configuration's memory file; exiting");
+        log_error("cannot make the configuration's memory file: %s; exiting", strerror(errno));
         return false;
     }
     return true;
@@ -332,7 +333,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *signal, int events
 static void watch_signals(struct supervisor *s)
 {
     static const int watched[SUPERVISOR_SIGNALS] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-    signal(SIGPIPE, SIG_IGN);
+    child_ignore_outputs();
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++) {
         ev_signal_init(&s->signals[i], on_signal, watched[i]);
         s->signals[i].data = s;

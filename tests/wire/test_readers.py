@@ -196,3 +196,65 @@ def test_a_terminal_that_was_stopped_holds_up_no_traffic(serve):
     assert "killing" not in log.text()
     os.close(slave)
     os.close(master)
+
+
+def test_behind_a_line_that_a_full_disk_cut_the_next_one_begins_anew(serve, tmp_path):
+    """The disk is a limit on the size of files, with room for a part of the first lines."""
+    path, most, room = tmp_path / "access", 16 << 20, 700
+    path.touch()
+    os.truncate(path, most - room)
+    with open(path, "ab") as file:
+        service = serve(file, subprocess.PIPE, before=["prlimit", f"--fsize={most}:{most}"])
+    log = Lines(service.process.stderr)
+    log.wait("ready:")
+    client = service.client()
+    for _ in range(10):
+        answered(client)
+
+    def since(size):
+        with open(path, "rb") as file:
+            file.seek(size)
+            return file.read()
+
+    waits_for(lambda: service.lost(log) + since(most - room).count(b"\n") == 10)
+    assert path.stat().st_size == most and not since(most - 1) == b"\n"
+    os.truncate(path, most - 10 * room)  # there is room again
+    answered(client, target="/after")
+    service.stop()
+    written = since(most - 10 * room)
+    assert re.fullmatch(rb'\n20\d\d-[^\n]* "OPTIONS /after [^\n]*\n', written), written
+    assert "killed" not in log.text()
+
+
+def test_a_slow_reader_of_the_access_log_does_not_slow_down_clients(serve):
+    """Such a one takes forty lines in 90 ms, and a client makes thousands in a second."""
+    reader, writer = small_pipe()
+    service = serve(writer, subprocess.PIPE)
+    os.close(writer)
+    over = threading.Event()
+
+    def read():
+        while not over.wait(0.09) and os.read(reader, 4096):
+            pass
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    log = Lines(service.process.stderr)
+    log.wait("ready:")
+    until = time.monotonic() + PATIENCE
+    target, lost = "/" + "x" * 2000, 0
+    while not lost:
+        client = service.client()
+        for _ in range(500):
+            answered(client, target)
+        client.close()
+        lost = service.lost(log)
+        assert time.monotonic() < until
+    client, began = service.client(), time.monotonic()
+    for _ in range(500):
+        answered(client)
+    assert time.monotonic() - began < 1.5
+    over.set()
+    thread.join()
+    os.close(reader)
+    service.stop()
