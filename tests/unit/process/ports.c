@@ -169,6 +169,19 @@ static void a_unix_socket_that_answers_is_left_alone(void **state)
     assert_true(answers(&ports.port[0].bound));
 }
 
+static void a_path_that_has_become_somebody_elses_is_left_alone(void **state)
+{
+    (void)state;
+    ask(listener, NULL);
+    assert_true(ports_open(&ports, &settings, NULL, why, sizeof why));
+    assert_int_equal(unlink(path), 0);
+    assert_true(ports_open(&next, &settings, NULL, why, sizeof why));
+    ports_close_except(&ports, NULL);
+    assert_true(answers(&next.port[0].bound));
+    ports_close_except(&next, NULL);
+    assert_true(access(path, F_OK) != 0);
+}
+
 static void a_file_that_is_no_socket_is_left_alone(void **state)
 {
     (void)state;
@@ -213,6 +226,7 @@ int main(void)
         TEST(anyone_may_connect_to_a_unix_socket),
         TEST(a_unix_socket_left_behind_is_replaced),
         TEST(a_unix_socket_that_answers_is_left_alone),
+        TEST(a_path_that_has_become_somebody_elses_is_left_alone),
         TEST(a_file_that_is_no_socket_is_left_alone),
         TEST(all_of_ipv6_takes_ipv4_too_unless_that_has_its_own),
     };
