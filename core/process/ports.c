@@ -8,12 +8,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PORTS_BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
+#define LOCK_MILLISECONDS 200
+#define PORTS_BACKLOG     4096 /* the kernel lowers it to net.core.somaxconn */
 
 /* What the unit that is installed has a socket's folder made by. */
 #define SERVICE                                                                                    \
@@ -41,6 +44,21 @@ static bool fail(char *why, size_t why_size, const struct addr *a)
     snprintf(why, why_size, "cannot listen on %s: %s%s", addr_text(a, text), strerror(error),
              advice);
     return false;
+}
+
+/* Of those that start at the same time on one path, one looks at it and binds it at a time. Anybody
+ * may hold such a lock, so it is waited for no longer than that takes. The descriptor holds it; -1:
+ * the folder cannot be read, and there is none. */
+static int lock_folder(const char *path)
+{
+    char folder[sizeof((struct sockaddr_un *)0)->sun_path];
+    const char *name = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", name != NULL ? (int)(name - path) + 1 : 1,
+             name != NULL ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && i < LOCK_MILLISECONDS && flock(fd, LOCK_EX | LOCK_NB) != 0; i++)
+        usleep(1000);
+    return fd;
 }
 
 /* True when the path is free: it never existed, or was left behind and is removed now. */
@@ -130,7 +148,7 @@ static uint32_t next_id(void)
     return ++last;
 }
 
-static bool open_port(struct port *port, const struct settings *s, const struct addr *asked)
+static bool bind_port(struct port *port, const struct settings *s, const struct addr *asked)
 {
     struct addr use = ports_supported(asked);
     const struct addr *a = &use;
@@ -154,6 +172,18 @@ static bool open_port(struct port *port, const struct settings *s, const struct 
     sys_close(fd);
     errno = error;
     return false;
+}
+
+static bool open_port(struct port *port, const struct settings *s, const struct addr *asked)
+{
+    bool local = asked->to.any.sa_family == AF_UNIX;
+    int lock = local ? lock_folder(asked->to.local.sun_path) : -1;
+    bool ok = bind_port(port, s, asked);
+    int error = errno;
+    if (lock >= 0)
+        sys_close(lock);
+    errno = error;
+    return ok;
 }
 
 /* Port 0 may be asked for twice, so a port that is in `taken` already is not handed out again. */
