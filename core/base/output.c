@@ -5,7 +5,6 @@
 #include "base/output.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,17 @@ int output_end(int status)
         return status;
     fprintf(stderr, "interim: the output cannot be written\n");
     return EXIT_FAILURE;
+}
+
+void output_foreign(FILE *to, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '\n' || (c >= ' ' && c <= '~'))
+            putc(c, to);
+        else
+            fprintf(to, "\\x%02x", c);
+    }
 }
 
 /* Opened anew, since others may share the open file behind it and want that to block. */

@@ -4,11 +4,17 @@
 #ifndef INTERIM_BASE_OUTPUT_H
 #define INTERIM_BASE_OUTPUT_H
 
+#include <stdio.h>
+
 /*
  * The exit status of a command that has printed all it had to: `status`, or EXIT_FAILURE, with a
  * word on stderr, if any of it was lost, to a full disk for one.
  */
 int output_end(int status);
+
+/* Prints what somebody else said: its lines stay, all other bytes that are not printable ASCII, to
+ * which a terminal might listen, are escaped as \xNN. */
+void output_foreign(FILE *to, const char *text);
 
 /*
  * For a service, whose clients must not wait for who reads its logs: where stdout and stderr are

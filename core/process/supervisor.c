@@ -60,9 +60,9 @@ static void end(struct supervisor *s)
 }
 
 /* Before the crew exists; after that see on_failed. */
-static void give_up(struct supervisor *s)
+static void give_up(struct supervisor *s, int status)
 {
-    s->status = EXIT_FAILURE;
+    s->status = status;
     end(s);
 }
 
@@ -158,7 +158,7 @@ static void start(struct supervisor *s)
     if (!inherit_ports(&inherited, &admin, settings, why, sizeof why) ||
         !crew_open_ports(&s->current, &inherited, &admin, why, sizeof why)) {
         log_error("%s; exiting", why);
-        give_up(s);
+        give_up(s, EXIT_FAILURE);
         return;
     }
     if (settings->allow != 0)
@@ -183,29 +183,30 @@ static void on_loaded(void *arg, struct config *config, struct slice errors)
     struct supervisor *s = arg;
     if (config == NULL) {
         print_errors(errors);
-        give_up(s);
+        give_up(s, EXIT_FAILURE);
         return;
     }
     s->current.config = *config;
     start(s);
 }
 
-static bool load_flags(struct supervisor *s)
+/* The exit status, if it is not EXIT_SUCCESS. */
+static int load_flags(struct supervisor *s)
 {
     static struct settings settings;
     char why[256];
-    if (!config_from_cli(&settings, s->cli, why, sizeof why) ||
-        !harden_check_user(settings.user, why, sizeof why)) {
+    bool meant = config_from_cli(&settings, s->cli, why, sizeof why);
+    if (!meant || !harden_check_user(settings.user, why, sizeof why)) {
         fprintf(stderr, "interim: %s\n", why);
-        return false;
+        return meant ? EXIT_FAILURE : EXIT_USAGE;
     }
     int fd = config_create();
     if (fd < 0 || !config_write(fd, &settings, false, SLICE(""), 0) || !config_seal(fd) ||
         !config_open(&s->current.config, fd, why, sizeof why)) {
         log_error("cannot make the configuration's memory file: %s; exiting", strerror(errno));
-        return false;
+        return EXIT_FAILURE;
     }
-    return true;
+    return EXIT_SUCCESS;
 }
 
 static void load(struct supervisor *s)
@@ -215,12 +216,14 @@ static void load(struct supervisor *s)
         if (loader_start(&s->loader, why, sizeof why))
             return;
         log_error("%s; exiting", why);
-        give_up(s);
-    } else if (load_flags(s)) {
-        start(s);
-    } else {
-        give_up(s);
+        give_up(s, EXIT_FAILURE);
+        return;
     }
+    int status = load_flags(s);
+    if (status == EXIT_SUCCESS)
+        start(s);
+    else
+        give_up(s, status);
 }
 
 static void stop(struct supervisor *s, bool at_once)
