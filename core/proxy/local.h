@@ -42,4 +42,7 @@ struct slice proxy_date(struct proxy *p);
 /* A client is gone: there is room for another, and the last one ends a drain. */
 void proxy_client_closed(struct proxy *p);
 
+/* Likewise, an exchange. */
+void proxy_check_drained(struct proxy *p);
+
 #endif
