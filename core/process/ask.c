@@ -10,7 +10,6 @@
 #include "process/desk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +31,13 @@ static pid_t desk_of_line(const char *line)
     return slice_to_number(digits, &pid) && pid < INT32_MAX ? (pid_t)pid : 0;
 }
 
-/* The desk of a process, and who is behind it; -1 with errno. Does not wait: a stranger's might let
- * nobody in. */
-static int open_desk(pid_t pid, struct ucred *who)
+/* The desk of a process, and who is behind it; -1 with errno. With SOCK_NONBLOCK as `flags` it is
+ * not waited for: a stranger's might let nobody in. */
+static int open_desk(pid_t pid, struct ucred *who, int flags)
 {
     struct sockaddr_un address;
     socklen_t len = desk_address(pid, &address), who_len = sizeof *who;
-    int fd = sys_socket(AF_UNIX, SOCK_SEQPACKET);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
     if (fd >= 0 && sys_connect(fd, (struct sockaddr *)&address, len) == 0 &&
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &who_len) == 0)
         return fd;
@@ -69,7 +68,7 @@ static size_t find_all(pid_t found[ASK_FOUND_MAX], pid_t *stranger)
         for (size_t i = 0; i < count && !known; i++)
             known = found[i] == pid;
         struct ucred who;
-        int fd = known ? -1 : open_desk(pid, &who);
+        int fd = known ? -1 : open_desk(pid, &who, SOCK_NONBLOCK);
         if (fd < 0)
             continue;
         sys_close(fd);
@@ -111,7 +110,7 @@ static pid_t find_only(const char *word)
 static int visit(pid_t pid)
 {
     struct ucred who;
-    int fd = open_desk(pid, &who);
+    int fd = open_desk(pid, &who, 0);
     if (fd < 0) {
         if (errno == ECONNREFUSED)
             fprintf(stderr, "interim: process %d is not the parent of a running interim\n",
@@ -120,10 +119,8 @@ static int visit(pid_t pid)
             fprintf(stderr, "interim: cannot ask process %d: %s\n", (int)pid, strerror(errno));
         return -1;
     }
-    if (who.pid == pid && (is_ours(&who) || geteuid() == 0)) {
-        fcntl(fd, F_SETFL, 0); /* its answer is waited for */
+    if (who.pid == pid && (is_ours(&who) || geteuid() == 0))
         return fd;
-    }
     if (who.pid != pid)
         fprintf(stderr, "interim: process %d is not the one that answers in its name\n", (int)pid);
     else
