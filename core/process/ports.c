@@ -87,8 +87,9 @@ static const char *path_of(const struct port *port)
 /* What is there now is this port's. */
 static void know_path(struct port *port)
 {
+    const char *path = path_of(port);
     struct stat st;
-    if (path_of(port) == NULL || lstat(path_of(port), &st) != 0)
+    if (path == NULL || lstat(path, &st) != 0)
         return;
     port->device = st.st_dev;
     port->inode = st.st_ino;
@@ -96,10 +97,11 @@ static void know_path(struct port *port)
 
 static void remove_path(const struct port *port)
 {
+    const char *path = path_of(port);
     struct stat st;
-    if (path_of(port) != NULL && lstat(path_of(port), &st) == 0 && st.st_dev == port->device &&
+    if (path != NULL && lstat(path, &st) == 0 && st.st_dev == port->device &&
         st.st_ino == port->inode)
-        unlink(path_of(port));
+        unlink(path);
 }
 
 /* Beside a listener of its own for IPv4 on the same port, [::] must leave IPv4 alone. */
@@ -158,11 +160,11 @@ static bool bind_port(struct port *port, const struct settings *s, const struct 
     *port = (struct port){.asked = *asked, .fd = fd};
     port->bound.len = sizeof port->bound.to;
     bool bound = prepare_socket(fd, s, a) && bind(fd, &a->to.any, a->len) == 0;
+    const char *path = path_of(port);
     if (bound)
         know_path(port);
     if (bound && getsockname(fd, &port->bound.to.any, &port->bound.len) == 0 &&
-        (path_of(port) == NULL || chmod(path_of(port), 0666) == 0) &&
-        listen(fd, PORTS_BACKLOG) == 0) {
+        (path == NULL || chmod(path, 0666) == 0) && listen(fd, PORTS_BACKLOG) == 0) {
         port->id = next_id();
         return true;
     }
