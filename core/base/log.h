@@ -3,7 +3,9 @@
  * what happens next.
  *
  * A line is written with one write, so lines of several processes do not mix. Bytes that are not
- * printable ASCII are escaped as \xNN, so that nothing from the wire can forge a line.
+ * printable ASCII are escaped as \xNN, so that nothing from the wire can forge a line. Nobody waits
+ * for who reads them: a line that is not taken at once is lost, and the next one that is taken has
+ * a line before it that says how many were.
  */
 #ifndef INTERIM_BASE_LOG_H
 #define INTERIM_BASE_LOG_H

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -129,6 +130,19 @@ ssize_t sys_write(int fd, const void *bytes, size_t n)
         sent = write(fd, bytes, n);
     while (sent < 0 && errno == EINTR);
     return sent;
+}
+
+/* One that blocks is shared with others, which may want that. When it says that it is ready it has
+ * room for PIPE_BUF. Between the two calls another process may take that room: so a service has one
+ * of its own, where it can (output_own). */
+ssize_t sys_offer(int fd, const void *bytes, size_t n)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    if ((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 && poll(&room, 1, 0) == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return sys_write(fd, bytes, n);
 }
 
 ssize_t sys_splice(int from, int to, size_t n)

@@ -37,6 +37,10 @@ bool sys_pipe(int fd[2]);      /* as large as the system lets it be; false with 
 ssize_t sys_read(int fd, void *bytes, size_t n);        /* from a pipe */
 ssize_t sys_write(int fd, const void *bytes, size_t n); /* to one */
 
+/* To whatever takes stdout or stderr; EAGAIN when it takes nothing now. Does not wait as long as
+ * `n` is at most PIPE_BUF. */
+ssize_t sys_offer(int fd, const void *bytes, size_t n);
+
 /* Moves up to `n` bytes between a pipe and a socket, or two pipes, without waiting. May raise
  * SIGPIPE. */
 ssize_t sys_splice(int from, int to, size_t n);

@@ -1,10 +1,12 @@
 /*
- * ask: the other side of the desk. Promises to believe nobody but the process it was told to ask,
- * or one that the kernel says is what its socket's name claims.
+ * ask: the other side of the desk. Anybody may open a socket with such a name. Promises to ask only
+ * who is, by the kernel's word, the process that the name claims, and is root's or this user's;
+ * root may also ask another user's, if it names that process itself.
  */
 #include "process/ask.h"
 
 #include "base/output.h"
+#include "base/sys.h"
 #include "process/desk.h"
 
 #include <errno.h>
@@ -29,10 +31,34 @@ static pid_t desk_of_line(const char *line)
     return slice_to_number(digits, &pid) && pid < INT32_MAX ? (pid_t)pid : 0;
 }
 
-static size_t find_all(pid_t found[ASK_FOUND_MAX])
+/* The desk of a process, and who is behind it; -1 with errno. With SOCK_NONBLOCK as `flags` it is
+ * not waited for: a stranger's might let nobody in. */
+static int open_desk(pid_t pid, struct ucred *who, int flags)
+{
+    struct sockaddr_un address;
+    socklen_t len = desk_address(pid, &address), who_len = sizeof *who;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+    if (fd >= 0 && sys_connect(fd, (struct sockaddr *)&address, len) == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &who_len) == 0)
+        return fd;
+    int error = errno;
+    if (fd >= 0)
+        sys_close(fd);
+    errno = error;
+    return -1;
+}
+
+static bool is_ours(const struct ucred *who)
+{
+    return who->uid == 0 || who->uid == geteuid();
+}
+
+/* *stranger is one that is another user's, or 0. */
+static size_t find_all(pid_t found[ASK_FOUND_MAX], pid_t *stranger)
 {
     char line[512];
     size_t count = 0;
+    *stranger = 0;
     FILE *list = fopen("/proc/self/net/unix", "re");
     if (list == NULL)
         return 0;
@@ -41,8 +67,15 @@ static size_t find_all(pid_t found[ASK_FOUND_MAX])
         bool known = pid == 0;
         for (size_t i = 0; i < count && !known; i++)
             known = found[i] == pid;
-        if (!known)
+        struct ucred who;
+        int fd = known ? -1 : open_desk(pid, &who, SOCK_NONBLOCK);
+        if (fd < 0)
+            continue;
+        sys_close(fd);
+        if (who.pid == pid && is_ours(&who))
             found[count++] = pid;
+        else if (who.pid == pid)
+            *stranger = pid;
     }
     fclose(list);
     return count;
@@ -50,12 +83,19 @@ static size_t find_all(pid_t found[ASK_FOUND_MAX])
 
 static pid_t find_only(const char *word)
 {
-    pid_t found[ASK_FOUND_MAX];
-    size_t count = find_all(found);
+    pid_t found[ASK_FOUND_MAX], stranger;
+    size_t count = find_all(found, &stranger);
     if (count == 1)
         return found[0];
     if (count == 0) {
-        fprintf(stderr, "interim: no interim is running here\n");
+        fprintf(stderr, "interim: no interim is running here");
+        if (stranger != 0)
+            fprintf(stderr,
+                    " as root or as this user; another user's process %d says that it is one",
+                    (int)stranger);
+        if (stranger != 0 && geteuid() == 0)
+            fprintf(stderr, ": if you know it, say so: interim %s %d", word, (int)stranger);
+        fprintf(stderr, "\n");
         return 0;
     }
     fprintf(stderr, "interim: several are running: say which by its process id: interim %s %d",
@@ -69,23 +109,26 @@ static pid_t find_only(const char *word)
 /* -1 with a message. */
 static int visit(pid_t pid)
 {
-    struct sockaddr_un address;
     struct ucred who;
-    socklen_t len = desk_address(pid, &address), who_len = sizeof who;
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, len) != 0) {
+    int fd = open_desk(pid, &who, 0);
+    if (fd < 0) {
         if (errno == ECONNREFUSED)
             fprintf(stderr, "interim: process %d is not the parent of a running interim\n",
                     (int)pid);
         else
             fprintf(stderr, "interim: cannot ask process %d: %s\n", (int)pid, strerror(errno));
-    } else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) != 0 || who.pid != pid) {
-        fprintf(stderr, "interim: process %d is not the one that answers in its name\n", (int)pid);
-    } else {
-        return fd;
+        return -1;
     }
-    if (fd >= 0)
-        close(fd);
+    if (who.pid == pid && (is_ours(&who) || geteuid() == 0))
+        return fd;
+    if (who.pid != pid)
+        fprintf(stderr, "interim: process %d is not the one that answers in its name\n", (int)pid);
+    else
+        fprintf(
+            stderr,
+            "interim: process %d is another user's: only root and the user it runs as may ask\n",
+            (int)pid);
+    sys_close(fd);
     return -1;
 }
 
@@ -104,12 +147,14 @@ bool ask_parent(int pid, const char *command, const char *word, char *text, size
         got = recv(fd, packet, sizeof packet - 1, 0);
     while (got < 0 && errno == EINTR);
     packet[got > 0 ? got : 0] = '\0';
-    close(fd);
+    sys_close(fd);
     if (got > 0 && packet[0] == '+') {
         snprintf(text, size, "%s", packet + 1);
         return true;
     }
-    fprintf(stderr, "interim: %s\n", got > 0 ? packet + 1 : "it ended before it answered");
+    fprintf(stderr, "interim: ");
+    output_foreign(stderr, got > 0 ? packet + 1 : "it ended before it answered");
+    fprintf(stderr, "\n");
     return false;
 }
 
@@ -119,6 +164,7 @@ int ask_run(const struct cli *cli)
     const char *word = cli->command == CLI_RELOAD ? "reload" : "upgrade";
     if (!ask_parent(cli->pid, word, word, text, sizeof text))
         return EXIT_FAILURE;
-    printf("%s\n", text);
+    output_foreign(stdout, text);
+    printf("\n");
     return output_end(EXIT_SUCCESS);
 }

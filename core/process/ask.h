@@ -11,8 +11,8 @@
 
 /*
  * Sends one word to the parent `pid`, or to the only interim that runs (0), and waits. True with
- * the answer if it went well; else false, with the reason on stderr. `command` is what to write
- * before a process id where several run.
+ * the answer, as it came, if it went well; else false, with the reason on stderr. `command` is what
+ * to write before a process id where several run.
  */
 bool ask_parent(int pid, const char *command, const char *word, char *text, size_t size);
 

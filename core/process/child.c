@@ -31,13 +31,20 @@ static void close_others(const int *keep, size_t count)
     }
 }
 
+void child_ignore_outputs(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 /* The parent alone answers to these: they reach the whole group from a terminal, and from service
  * managers that signal every process of a service. */
 static void ignore_signals(void)
 {
-    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
+    child_ignore_outputs();
     signal(SIGCHLD, SIG_DFL);
 }
 

@@ -14,6 +14,10 @@
  */
 pid_t child_fork(const int *keep, size_t count);
 
+/* A reader of the logs that has left, and a file that may not grow (RLIMIT_FSIZE), are errors of a
+ * write and no reason to die. For the parent, too. */
+void child_ignore_outputs(void);
+
 /* Asks for that death again: a change of user ids forgets it. */
 void child_die_with_parent(void);
 

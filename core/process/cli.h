@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "proxy/settings.h"
 
+#define EXIT_USAGE 2 /* beside EXIT_FAILURE: the command line was wrong */
+
 enum cli_command {
     CLI_RUN,
     CLI_CHECK,

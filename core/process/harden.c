@@ -81,6 +81,11 @@ bool harden_check_user(const char *user, char *why, size_t why_size)
     return geteuid() != 0 || find_user(user_or_default(user), &uid, &gid, why, why_size);
 }
 
+bool harden_same_user(const char *one, const char *other)
+{
+    return geteuid() != 0 || strcmp(user_or_default(one), user_or_default(other)) == 0;
+}
+
 bool harden_worker(const struct settings *settings, char *why, size_t why_size)
 {
     const struct rlimit none = {0, 0};

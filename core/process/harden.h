@@ -12,6 +12,9 @@ struct settings;
 /* True if that user exists, or if this process could not change to it anyhow. Else a message. */
 bool harden_check_user(const char *user, char *why, size_t why_size);
 
+/* True if workers of a policy with the one `user` are what they would be with the other. */
+bool harden_same_user(const char *one, const char *other);
+
 /*
  * For a worker: when root, becomes settings->user ("": nobody) for good, groups included; can gain
  * no privileges later; cannot be traced by its own user, and leaves no core file; without `jit` it

@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_USAGE 2
-
 struct look {
     bool top;
     bool json;
@@ -80,17 +78,32 @@ static bool find_listener(struct look *look)
     }
     bool found =
         addr_parse(slice_of_string(look->address), false, &look->from, 1, why, sizeof why) > 0;
-    if (!found)
-        fprintf(stderr, "interim: %s\n", why);
+    if (!found) {
+        fprintf(stderr, "interim: ");
+        output_foreign(stderr, why);
+        fprintf(stderr, "\n");
+    }
     look->address = NULL;
     return found;
+}
+
+/* A listener has nothing but lines of ASCII to say; whatever else answers must not speak to the
+ * terminal. */
+static void make_plain(struct buf *text)
+{
+    for (size_t i = text->start; i < text->end; i++) {
+        if (text->data[i] != '\n' && (text->data[i] < ' ' || text->data[i] > '~'))
+            text->data[i] = '?';
+    }
 }
 
 static bool get(struct look *look, const char *path, struct buf *out)
 {
     buf_init(out, OVERVIEW_TEXT_MAX);
-    if (fetch(&look->from, path, out, look->why, sizeof look->why))
+    if (fetch(&look->from, path, out, look->why, sizeof look->why)) {
+        make_plain(out);
         return true;
+    }
     buf_free(out);
     return false;
 }
@@ -98,7 +111,11 @@ static bool get(struct look *look, const char *path, struct buf *out)
 static int fail(const struct look *look)
 {
     char address[ADDR_TEXT_MAX];
-    fprintf(stderr, "interim: %s: %s\n", addr_text(&look->from, address), look->why);
+    fprintf(stderr, "interim: ");
+    output_foreign(stderr, addr_text(&look->from, address));
+    fprintf(stderr, ": ");
+    output_foreign(stderr, look->why);
+    fprintf(stderr, "\n");
     return EXIT_FAILURE;
 }
 

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EXIT_USAGE 2
-
 /* Were one of these closed, the first socket would get its number, and log lines with it. */
 static void fill_standard_descriptors(void)
 {

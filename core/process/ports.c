@@ -8,12 +8,19 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PORTS_BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
+#define LOCK_MILLISECONDS 200
+#define PORTS_BACKLOG     4096 /* the kernel lowers it to net.core.somaxconn */
+
+/* What the unit that is installed has a socket's folder made by. */
+#define SERVICE                                                                                    \
+    " (a service has /run/interim for its sockets, if its unit says RuntimeDirectory=interim)"
 
 static bool fail(char *why, size_t why_size, const struct addr *a)
 {
@@ -25,16 +32,33 @@ static bool fail(char *why, size_t why_size, const struct addr *a)
     else if (error == EADDRINUSE)
         advice = "; stop the program that holds it (`ss -lntp` shows it) or listen elsewhere";
     else if (error == EACCES && a->to.any.sa_family == AF_UNIX)
-        advice = "; the folder must be writable for this user";
+        advice = "; the folder must be writable for this user" SERVICE;
+    else if (error == EROFS)
+        advice = "; nothing can be made there" SERVICE;
     else if (error == EACCES)
         advice = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
     else if (error == EADDRNOTAVAIL)
         advice = "; no interface of this machine has that address";
     else if (error == ENOENT && a->to.any.sa_family == AF_UNIX)
-        advice = "; its folder does not exist";
+        advice = "; its folder does not exist" SERVICE;
     snprintf(why, why_size, "cannot listen on %s: %s%s", addr_text(a, text), strerror(error),
              advice);
     return false;
+}
+
+/* Of those that start at the same time on one path, one looks at it and binds it at a time. Anybody
+ * may hold such a lock, so it is waited for no longer than that takes. The descriptor holds it; -1:
+ * the folder cannot be read, and there is none. */
+static int lock_folder(const char *path)
+{
+    char folder[sizeof((struct sockaddr_un *)0)->sun_path];
+    const char *name = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", name != NULL ? (int)(name - path) + 1 : 1,
+             name != NULL ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && i < LOCK_MILLISECONDS && flock(fd, LOCK_EX | LOCK_NB) != 0; i++)
+        usleep(1000);
+    return fd;
 }
 
 /* True when the path is free: it never existed, or was left behind and is removed now. */
@@ -53,6 +77,31 @@ static bool clear_path(const struct addr *a)
     sys_close(probe);
     errno = EADDRINUSE;
     return stale && unlink(a->to.local.sun_path) == 0;
+}
+
+static const char *path_of(const struct port *port)
+{
+    return port->asked.to.any.sa_family == AF_UNIX ? port->asked.to.local.sun_path : NULL;
+}
+
+/* What is there now is this port's. */
+static void know_path(struct port *port)
+{
+    const char *path = path_of(port);
+    struct stat st;
+    if (path == NULL || lstat(path, &st) != 0)
+        return;
+    port->device = st.st_dev;
+    port->inode = st.st_ino;
+}
+
+static void remove_path(const struct port *port)
+{
+    const char *path = path_of(port);
+    struct stat st;
+    if (path != NULL && lstat(path, &st) == 0 && st.st_dev == port->device &&
+        st.st_ino == port->inode)
+        unlink(path);
 }
 
 /* Beside a listener of its own for IPv4 on the same port, [::] must leave IPv4 alone. */
@@ -101,7 +150,7 @@ static uint32_t next_id(void)
     return ++last;
 }
 
-static bool open_port(struct port *port, const struct settings *s, const struct addr *asked)
+static bool bind_port(struct port *port, const struct settings *s, const struct addr *asked)
 {
     struct addr use = ports_supported(asked);
     const struct addr *a = &use;
@@ -111,18 +160,32 @@ static bool open_port(struct port *port, const struct settings *s, const struct 
     *port = (struct port){.asked = *asked, .fd = fd};
     port->bound.len = sizeof port->bound.to;
     bool bound = prepare_socket(fd, s, a) && bind(fd, &a->to.any, a->len) == 0;
-    bool local = a->to.any.sa_family == AF_UNIX;
+    const char *path = path_of(port);
+    if (bound)
+        know_path(port);
     if (bound && getsockname(fd, &port->bound.to.any, &port->bound.len) == 0 &&
-        (!local || chmod(a->to.local.sun_path, 0666) == 0) && listen(fd, PORTS_BACKLOG) == 0) {
+        (path == NULL || chmod(path, 0666) == 0) && listen(fd, PORTS_BACKLOG) == 0) {
         port->id = next_id();
         return true;
     }
     int error = errno;
-    if (bound && local)
-        unlink(a->to.local.sun_path);
+    if (bound)
+        remove_path(port);
     sys_close(fd);
     errno = error;
     return false;
+}
+
+static bool open_port(struct port *port, const struct settings *s, const struct addr *asked)
+{
+    bool local = asked->to.any.sa_family == AF_UNIX;
+    int lock = local ? lock_folder(asked->to.local.sun_path) : -1;
+    bool ok = bind_port(port, s, asked);
+    int error = errno;
+    if (lock >= 0)
+        sys_close(lock);
+    errno = error;
+    return ok;
 }
 
 /* Port 0 may be asked for twice, so a port that is in `taken` already is not handed out again. */
@@ -173,12 +236,14 @@ void ports_adopt(struct ports *ports, int fd, const struct addr *asked, const st
                  bool owned)
 {
     assert(ports->count < SETTINGS_LISTENERS);
-    ports->port[ports->count++] = (struct port){.asked = *asked,
-                                                .bound = *bound,
-                                                .id = next_id(),
-                                                .fd = fd,
-                                                .lent = true,
-                                                .claimed = owned};
+    struct port *port = &ports->port[ports->count++];
+    *port = (struct port){.asked = *asked,
+                          .bound = *bound,
+                          .id = next_id(),
+                          .fd = fd,
+                          .lent = true,
+                          .claimed = owned};
+    know_path(port);
 }
 
 void ports_claim(struct ports *ports)
@@ -210,8 +275,8 @@ void ports_close_except(struct ports *ports, const struct ports *kept)
         struct port *port = &ports->port[i];
         if (kept != NULL && ports_has(kept, port->id))
             continue;
-        if (port->asked.to.any.sa_family == AF_UNIX && !port->lent)
-            unlink(port->asked.to.local.sun_path);
+        if (!port->lent)
+            remove_path(port);
         sys_close(port->fd);
     }
     ports->count = 0;

@@ -7,11 +7,15 @@
 
 #include "process/config.h"
 
+#include <sys/types.h>
+
 struct port {
     struct addr asked; /* as the settings have it: what a reload compares */
     struct addr bound; /* with the port the kernel chose, where 0 was asked for */
     uint32_t id;       /* never used again while the parent lives */
     int fd;
+    dev_t device; /* of a unix path: with `inode` what was made there, to know it again */
+    ino_t inode;
     bool lent;    /* a unix path that another process will remove */
     bool claimed; /* until ports_claim; then it is this one's */
 };
@@ -51,7 +55,7 @@ bool ports_has(const struct ports *ports, uint32_t id);
 
 /*
  * Closes those that `kept` (NULL: none) does not hold, removes the paths of unix sockets among
- * them, and empties `ports`.
+ * them, unless somebody else has put something there since, and empties `ports`.
  */
 void ports_close_except(struct ports *ports, const struct ports *kept);
 

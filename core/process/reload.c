@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "process/descriptors.h"
+#include "process/harden.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -58,6 +59,13 @@ static bool waits(const struct reload *r)
     return false;
 }
 
+static void start_timer(struct reload *r)
+{
+    ev_timer_stop(r->loop, &r->timer);
+    ev_timer_set(&r->timer, RELOAD_SECONDS, 0);
+    ev_timer_start(r->loop, &r->timer);
+}
+
 static void tell_all(struct reload *r, const struct control_message *message)
 {
     for (unsigned i = 0; i < CREW_MAX; i++) {
@@ -67,9 +75,7 @@ static void tell_all(struct reload *r, const struct control_message *message)
         worker->asked = message->kind != CONTROL_ABORT;
         crew_tell(worker, message);
     }
-    ev_timer_stop(r->loop, &r->timer);
-    ev_timer_set(&r->timer, RELOAD_SECONDS, 0);
-    ev_timer_start(r->loop, &r->timer);
+    start_timer(r);
 }
 
 static void drop_next(struct reload *r)
@@ -116,16 +122,10 @@ static void commit(struct reload *r)
     check_committed(r);
 }
 
-static void check_prepared(struct reload *r)
-{
-    if (!waits(r))
-        commit(r);
-}
-
-static void prepare(struct reload *r)
+static void tell_next(struct reload *r, struct crew_worker *worker)
 {
     struct control_message message = {
-        .kind = CONTROL_PREPARE, .serial = ++r->serial, .generation = r->next.number};
+        .kind = CONTROL_PREPARE, .serial = r->serial, .generation = r->next.number};
     message.fds[message.fd_count++] = r->next.config.fd;
     for (size_t i = 0; i < r->next.ports.count; i++) {
         const struct port *port = &r->next.ports.port[i];
@@ -135,16 +135,37 @@ static void prepare(struct reload *r)
             message.fds[message.fd_count++] = port->fd;
     }
     message.port_count = r->next.ports.count;
+    worker->asked = true;
+    crew_tell(worker, &message);
+    start_timer(r);
+}
+
+/* One worker after another: who loads a policy serves nobody meanwhile. */
+static void check_prepared(struct reload *r)
+{
+    while (!waits(r) && r->told < CREW_MAX) {
+        struct crew_worker *worker = &r->crew->workers[r->told++];
+        if (crew_has(worker))
+            tell_next(r, worker);
+    }
+    if (!waits(r))
+        commit(r);
+}
+
+static void prepare(struct reload *r)
+{
+    r->serial++;
+    r->told = 0;
     r->phase = RELOAD_PREPARING;
     crew_hold(r->crew);
-    tell_all(r, &message);
     check_prepared(r);
 }
 
 /* Workers have given up the rights to become anyone else. */
 static bool keeps_user(const struct reload *r, const struct config *config)
 {
-    return strcmp(config_settings(config)->user, config_settings(&r->current->config)->user) == 0;
+    return harden_same_user(config_settings(config)->user,
+                            config_settings(&r->current->config)->user);
 }
 
 /* Nor can they get back the right to make code. */

@@ -3,7 +3,8 @@
  * none does and everything stays.
  *
  *     IDLE -> LOADING     the loader reads the file              failed: IDLE
- *          -> PREPARING   ports bound, every worker loads it     failed, died, silent: abort, IDLE
+ *          -> PREPARING   ports bound, the workers load it,
+ *                         one after another                      failed, died, silent: abort, IDLE
  *          -> COMMITTING  every worker switches                  died, silent: goes on without it
  *          -> IDLE
  *
@@ -15,7 +16,7 @@
 #include "process/crew.h"
 #include "process/loader.h"
 
-/* Seconds that all workers have to answer, in either phase. */
+/* Seconds that a worker has to load it, and all have to switch. */
 #define RELOAD_SECONDS 10.0
 
 enum reload_phase { RELOAD_IDLE, RELOAD_LOADING, RELOAD_PREPARING, RELOAD_COMMITTING };
@@ -24,6 +25,7 @@ struct reload {
     enum reload_phase phase;
     bool again; /* asked for while one was under way */
     uint32_t serial;
+    unsigned told;  /* PREPARING: the workers up to this one */
     uint64_t begun; /* how many were, those that could not even begin included */
     uint64_t succeeded, failed;
     bool last_ok;    /* how the last one ended */

@@ -5,7 +5,9 @@
 #include "process/supervisor.h"
 
 #include "base/log.h"
+#include "base/output.h"
 #include "process/admin.h"
+#include "process/child.h"
 #include "process/crew.h"
 #include "process/descriptors.h"
 #include "process/desk.h"
@@ -58,9 +60,9 @@ static void end(struct supervisor *s)
 }
 
 /* Before the crew exists; after that see on_failed. */
-static void give_up(struct supervisor *s)
+static void give_up(struct supervisor *s, int status)
 {
-    s->status = EXIT_FAILURE;
+    s->status = status;
     end(s);
 }
 
@@ -156,7 +158,7 @@ static void start(struct supervisor *s)
     if (!inherit_ports(&inherited, &admin, settings, why, sizeof why) ||
         !crew_open_ports(&s->current, &inherited, &admin, why, sizeof why)) {
         log_error("%s; exiting", why);
-        give_up(s);
+        give_up(s, EXIT_FAILURE);
         return;
     }
     if (settings->allow != 0)
@@ -181,29 +183,30 @@ static void on_loaded(void *arg, struct config *config, struct slice errors)
     struct supervisor *s = arg;
     if (config == NULL) {
         print_errors(errors);
-        give_up(s);
+        give_up(s, EXIT_FAILURE);
         return;
     }
     s->current.config = *config;
     start(s);
 }
 
-static bool load_flags(struct supervisor *s)
+/* The exit status, if it is not EXIT_SUCCESS. */
+static int load_flags(struct supervisor *s)
 {
     static struct settings settings;
     char why[256];
-    if (!config_from_cli(&settings, s->cli, why, sizeof why) ||
-        !harden_check_user(settings.user, why, sizeof why)) {
+    bool meant = config_from_cli(&settings, s->cli, why, sizeof why);
+    if (!meant || !harden_check_user(settings.user, why, sizeof why)) {
         fprintf(stderr, "interim: %s\n", why);
-        return false;
+        return meant ? EXIT_FAILURE : EXIT_USAGE;
     }
     int fd = config_create();
     if (fd < 0 || !config_write(fd, &settings, false, SLICE(""), 0) || !config_seal(fd) ||
         !config_open(&s->current.config, fd, why, sizeof why)) {
-        log_error("cannot make the configuration's memory file; exiting");
-        return false;
+        log_error("cannot make the configuration's memory file: %s; exiting", strerror(errno));
+        return EXIT_FAILURE;
     }
-    return true;
+    return EXIT_SUCCESS;
 }
 
 static void load(struct supervisor *s)
@@ -213,12 +216,14 @@ static void load(struct supervisor *s)
         if (loader_start(&s->loader, why, sizeof why))
             return;
         log_error("%s; exiting", why);
-        give_up(s);
-    } else if (load_flags(s)) {
-        start(s);
-    } else {
-        give_up(s);
+        give_up(s, EXIT_FAILURE);
+        return;
     }
+    int status = load_flags(s);
+    if (status == EXIT_SUCCESS)
+        start(s);
+    else
+        give_up(s, status);
 }
 
 static void stop(struct supervisor *s, bool at_once)
@@ -331,7 +336,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *signal, int events
 static void watch_signals(struct supervisor *s)
 {
     static const int watched[SUPERVISOR_SIGNALS] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-    signal(SIGPIPE, SIG_IGN);
+    child_ignore_outputs();
     for (size_t i = 0; i < SUPERVISOR_SIGNALS; i++) {
         ev_signal_init(&s->signals[i], on_signal, watched[i]);
         s->signals[i].data = s;
@@ -368,6 +373,7 @@ static void clean_up(struct supervisor *s)
 int supervisor_run(const struct cli *cli)
 {
     static struct supervisor s;
+    output_own();
     log_open("parent", cli->log_level);
     descriptors_raise();
     filter_warm();

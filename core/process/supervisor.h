@@ -7,8 +7,8 @@
 
 #include "process/cli.h"
 
-/* Runs until stopped. The exit status: 0 after a stop that was asked for, 1 when it cannot start.
- */
+/* Runs until stopped. The exit status: 0 after a stop that was asked for, 1 when it cannot start,
+ * EXIT_USAGE when an address on the command line is none. */
 int supervisor_run(const struct cli *cli);
 
 #endif

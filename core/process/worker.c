@@ -14,11 +14,9 @@
 #include "proxy/proxy.h"
 
 #include <ev.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define WORKER_ERRORS_MAX 4096
@@ -314,24 +312,12 @@ static void on_control(struct ev_loop *loop, struct ev_io *io, int events)
     }
 }
 
-/* For the access log: a pipe whose reader stands still must not hold up this process. It is opened
- * anew, since others may share the open file behind stdout and want it to block. */
-static int open_log(void)
-{
-    struct stat st;
-    int fd = -1;
-    if (fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode))
-        fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    return fd >= 0 ? fd : STDOUT_FILENO;
-}
-
 /* Everything that can fail at the start; on failure the process ends, so nothing is undone. */
 static void set_up(struct worker *w)
 {
     char why[CONTROL_TEXT_MAX];
     struct worker_start *start = &w->start;
     const struct settings *settings = config_settings(&start->config);
-    int access_fd = open_log();
     /* These ask the kernel, which later it may not. */
     size_t most = descriptors_clients(settings);
     size_t pipes = descriptors_pipes();
@@ -341,7 +327,7 @@ static void set_up(struct worker *w)
     if (w->loop == NULL)
         refuse_to_start(start, "cannot make an event loop");
     pulse_start(start->pulse, w->loop);
-    w->proxy = proxy_new(w->loop, start->stats, access_fd, start->number);
+    w->proxy = proxy_new(w->loop, start->stats, STDOUT_FILENO, start->number);
     if (w->proxy == NULL)
         refuse_to_start(start, "out of memory");
     proxy_bound(w->proxy, most, pipes);

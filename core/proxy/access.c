@@ -14,9 +14,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LINES_MAX     (1u << 20)
 #define LINES_KEPT    (LINES_MAX / 2) /* while they wait; leaves room for the longest line */
@@ -24,32 +23,29 @@
 #define FLUSH_AT      (PIPE_BUF - 512)
 #define FLUSH_SECONDS 0.02
 #define RETRY_SECONDS 0.1 /* while nobody takes them */
-#define BURST_WAIT    100 /* milliseconds */
+#define BURST_WAIT    100 /* milliseconds, in each second */
 #define LAST_WAIT     500 /* likewise, at the end */
 #define TIME_SECONDS  19  /* bytes of a time up to its seconds */
 
-/* What one write may hold without being mixed with those of other workers: whole lines. */
+/* What one write may hold without being mixed with those of other workers: whole lines. Of a line
+ * that is longer, what is taken at once. */
 static struct slice next_piece(const struct access *a)
 {
     struct slice s = buf_slice(&a->lines);
     const char *end = s.len > PIPE_BUF ? memrchr(s.at, '\n', PIPE_BUF) : NULL;
 
-    return end != NULL ? slice_of(s.at, (size_t)(end - s.at) + 1) : s;
+    if (end != NULL)
+        return slice_of(s.at, (size_t)(end - s.at) + 1);
+    return slice_of(s.at, !a->is_file && s.len > PIPE_BUF ? PIPE_BUF : s.len);
 }
 
-static ssize_t write_piece(const struct access *a, struct slice s)
-{
-    if (a->is_socket)
-        return send(a->fd, s.at, s.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return write(a->fd, s.at, s.len);
-}
-
-/* The other end is gone, or the disk is full. */
+/* The other end is gone, or the disk is full. A line of which a part was written is lost, too; the
+ * line end that comes after it, before the next one, is none. */
 static void lose_all(struct access *a)
 {
     struct slice s = buf_slice(&a->lines);
 
-    for (size_t i = 0; i < s.len; i++)
+    for (size_t i = s.len > 0 && s.at[0] == '\n'; i < s.len; i++)
         a->stats->log_lost += s.at[i] == '\n';
     buf_clear(&a->lines);
 }
@@ -58,13 +54,15 @@ static void write_all(struct access *a)
 {
     a->blocked = false;
     while (buf_len(&a->lines) > 0 && !a->blocked) {
-        ssize_t n = write_piece(a, next_piece(a));
+        struct slice piece = next_piece(a);
+        ssize_t n = sys_offer(a->fd, piece.at, piece.len);
         if (n > 0) {
+            a->torn = piece.at[n - 1] != '\n';
             buf_consume(&a->lines, (size_t)n);
             a->stalled = false;
         } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             a->blocked = true;
-        } else if (n == 0 || errno != EINTR) {
+        } else {
             lose_all(a);
         }
     }
@@ -85,13 +83,31 @@ static bool write_patiently(struct access *a, int wait)
     return poll(&ready, 1, wait) > 0;
 }
 
-/* A burst of lines waits for a reader that is only slower; one that stands still is waited for
- * once.
- */
+/* Milliseconds that are left to wait in this second. */
+static int patience(struct access *a)
+{
+    double now = sys_monotonic();
+
+    if (now - a->waited_since >= 1) {
+        a->waited_since = now;
+        a->waited = 0;
+    }
+    return a->waited < BURST_WAIT ? BURST_WAIT - (int)a->waited : 0;
+}
+
+/* A burst of lines waits for a reader that is only slower, within bounds: clients must not get the
+ * pace of one that is slow for good. One that stands still is waited for once. */
 static bool make_room(struct access *a)
 {
-    while (buf_len(&a->lines) > LINES_KEPT && !a->stalled)
-        a->stalled = !write_patiently(a, BURST_WAIT);
+    bool taken = true;
+
+    while (buf_len(&a->lines) > LINES_KEPT && !a->stalled && taken) {
+        int wait = patience(a);
+        double began = sys_monotonic();
+        taken = write_patiently(a, wait);
+        a->waited += (sys_monotonic() - began) * 1000;
+        a->stalled = !taken && wait == BURST_WAIT;
+    }
     return buf_len(&a->lines) <= LINES_KEPT;
 }
 
@@ -124,12 +140,12 @@ static struct slice time_of_line(struct access *a)
 
 void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
 {
-    int type;
-    socklen_t len = sizeof type;
+    struct stat st;
 
     a->fd = fd;
-    a->is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
-    a->blocked = a->stalled = false;
+    a->is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    a->blocked = a->stalled = a->torn = false;
+    a->waited = a->waited_since = 0;
     a->second = -1;
     a->stats = stats;
     buf_init(&a->lines, LINES_MAX);
@@ -148,10 +164,15 @@ void access_free(struct access *a)
 /* A line is there whole or not at all: room for it is made before it is written. */
 static bool put_line(struct access *a, enum log_form form, const struct policy_view *view)
 {
-    char *room = make_room(a) ? buf_room(&a->lines, access_line_most(view)) : NULL;
+    char *room = make_room(a) ? buf_room(&a->lines, 1 + access_line_most(view)) : NULL;
 
     if (room == NULL)
         return false;
+    /* The rest of what was written last is lost. */
+    if (a->torn && buf_len(&a->lines) == 0) {
+        *room++ = '\n';
+        buf_commit(&a->lines, 1);
+    }
     buf_commit(&a->lines, access_line_put(room, form, time_of_line(a), view));
     return true;
 }

@@ -2,9 +2,9 @@
  * access: the access log, one line per exchange, as text or as JSON.
  *
  * Lines are gathered and written together, at the latest a moment after they were made. While
- * nobody takes them they wait, up to a limit; beyond it the worker goes no faster than a reader
- * that is slow, and without one that stands still: new lines are lost then, whole, and counted.
- * This needs an `fd` that does not block, or a socket.
+ * nobody takes them they wait, up to a limit; beyond it the worker waits for a reader that is slow,
+ * a tenth of its time at most, and not for one that stands still: new lines are lost then, whole,
+ * and counted.
  */
 #ifndef INTERIM_PROXY_ACCESS_H
 #define INTERIM_PROXY_ACCESS_H
@@ -15,9 +15,11 @@
 
 struct access {
     int fd;
-    bool is_socket;
-    bool blocked; /* it takes no more for now */
-    bool stalled; /* and has not for a while */
+    bool is_file;                /* which takes all at once */
+    bool blocked;                /* it takes no more for now */
+    bool stalled;                /* and has not for a while */
+    bool torn;                   /* what it took last was a part of a line */
+    double waited, waited_since; /* milliseconds, in the second that began then */
     struct buf lines;
     struct deadline flush;
     struct stats *stats;

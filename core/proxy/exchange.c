@@ -40,6 +40,7 @@ static void reap_exchange(struct doom *d)
     body_reader_free(&x->request_body);
     arena_reset(&x->arena);
     generation_release(x->generation);
+    proxy_check_drained(p);
     if (p->spare_count >= SPARE_MAX) {
         free_exchange(x);
         return;

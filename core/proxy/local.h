@@ -46,4 +46,7 @@ bool proxy_may_complain(const struct proxy *p, double *last);
 /* A client is gone: there is room for another, and the last one ends a drain. */
 void proxy_client_closed(struct proxy *p);
 
+/* Likewise, an exchange. */
+void proxy_check_drained(struct proxy *p);
+
 #endif

@@ -208,15 +208,21 @@ void proxy_unlisten(struct proxy *p, int fd)
     }
 }
 
-void proxy_client_closed(struct proxy *p)
+/* A log hook may wait when its client has left. */
+void proxy_check_drained(struct proxy *p)
 {
-    admission_review(p);
     if (p->draining && p->drained != NULL && list_is_empty(&p->clients) &&
-        list_is_empty(&p->idle)) {
+        list_is_empty(&p->idle) && list_is_empty(&p->exchanges)) {
         void (*done)(void *) = p->drained;
         p->drained = NULL;
         done(p->drained_arg);
     }
+}
+
+void proxy_client_closed(struct proxy *p)
+{
+    admission_review(p);
+    proxy_check_drained(p);
 }
 
 void proxy_drain(struct proxy *p, void (*done)(void *arg), void *arg)
@@ -233,5 +239,5 @@ void proxy_drain(struct proxy *p, void (*done)(void *arg), void *arg)
     }
     p->drained = done;
     p->drained_arg = arg;
-    proxy_client_closed(p);
+    proxy_check_drained(p);
 }

@@ -49,7 +49,8 @@ void proxy_list_clients(const struct proxy *p, struct listing *out, uint32_t ser
 
 /*
  * No more clients: idle connections close now, the others after the exchange under way; tunnels
- * end when their sides end them. `done(arg)` is called from the loop once none is left.
+ * end when their sides end them. `done(arg)` is called from the loop once none is left, and no log
+ * hook waits.
  */
 void proxy_drain(struct proxy *p, void (*done)(void *arg), void *arg);
 

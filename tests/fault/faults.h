@@ -23,6 +23,7 @@
     X(PIPE, "pipe", EMFILE, ENFILE)                                                                \
     X(READ, "read", ENOMEM)                                                                        \
     X(WRITE, "write", EAGAIN, ENOMEM)                                                              \
+    X(OFFER, "offer", EAGAIN, ENOSPC, EPIPE)                                                       \
     X(SPLICE, "splice", EPIPE, ECONNRESET, EINVAL, ENOMEM, ETIMEDOUT, EAGAIN)
 
 #define FAULT_CALL_ENUM(name, text, ...) CALL_##name,

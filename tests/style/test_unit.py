@@ -44,6 +44,13 @@ def test_systemd_understands_every_line(unit):
     assert not ours, ours
 
 
+@pytest.mark.parametrize("name,folder", [("interim.service", "interim"),
+                                         ("interim@.service", "interim-%i")])
+def test_it_has_a_folder_for_its_sockets(name, folder):
+    text = (UNITS / name).read_text()
+    assert re.search(rf"(?m)^RuntimeDirectory={folder}$", text)
+
+
 def test_an_instance_has_its_own_environment_and_policy():
     text = (UNITS / "interim@.service").read_text()
     assert ("Environment=NODE=%i POLICY=/etc/interim/policy.lua\n"

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -208,6 +209,68 @@ def test_without_a_process_id_the_only_one_is_asked(shared_path):
     assert "nothing to reload" in said[1]
     assert said[2].startswith("interim: several are running: say which by its process id: ")
     assert set(re.findall(r"\d+", said[2])) == {first, second}
+
+
+ROGUE = r"""
+import os, socket, sys
+if len(sys.argv) > 2:
+    os.setgid(65534)
+    os.setuid(65534)
+desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+desk.bind(f"\0interim-{os.getpid()}")
+desk.listen(5)
+print(os.getpid(), flush=True)
+while True:
+    visitor = desk.accept()[0]
+    if visitor.recv(100):
+        visitor.send(sys.argv[1].encode())
+    visitor.close()
+"""
+
+
+@pytest.fixture
+def rogue():
+    """rogue(text, stranger): a process that has a desk and says that to whoever asks; its id."""
+    processes = []
+
+    def rogue(text, stranger=False):
+        process = subprocess.Popen([sys.executable, "-c", ROGUE, text, *["x"] * stranger],
+                                   stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        return process.stdout.readline().strip()
+
+    yield rogue
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be someone else")
+def test_another_users_process_is_not_taken_for_the_one_that_runs(rogue):
+    """Other tests may run a real one meanwhile, which is asked then, or one of several."""
+    pid = rogue("+reloaded: policy generation 7", stranger=True)
+    done = run("status")
+    assert "generation 7" not in done.stdout + done.stderr
+    assert re.search(rf"{pid}\b", done.stderr) is None or re.search(
+        rf"no interim is running here as root or as this user; another user's process {pid} says that "
+        rf"it is one: if you know it, say so: interim status {pid}$", done.stderr), done.stderr
+    # Nor by another user, even if named.
+    command = ["setpriv", "--reuid=1", "--regid=1", "--clear-groups", binary(), "reload", pid]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"process {pid} is another user's: only root and the user it runs as may ask" in done.stderr
+    # Root may, if it names it: a service has a user of its own.
+    done = run("reload", pid)
+    assert (done.returncode, done.stdout) == (0, "reloaded: policy generation 7\n")
+
+
+@pytest.mark.parametrize("sign", "+-")
+def test_what_is_said_does_not_speak_to_the_terminal(rogue, sign):
+    done = run("reload", rogue(f"{sign}one\ntwo \x1b]0;x\x07\u009b\n"))
+    said = done.stdout if sign == "+" else done.stderr.removeprefix("interim: ")
+    assert said == "one\ntwo \\x1b]0;x\\x07\\xc2\\x9b\n\n"
+    done = run("status", rogue(f"{sign}unix:/\x1b[2J"))
+    assert "\\x1b[2J" in done.stderr and "\x1b" not in done.stderr
 
 
 # ---- another binary ----

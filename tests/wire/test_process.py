@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, Proxy, is_counted, is_sanitized
+from harness import PATIENCE, Proxy, binary, free_port, is_counted, is_sanitized, policy_text
 from scenes import OK, exchange, get, post
 from test_upgrade import offer, switching
 
@@ -125,6 +125,28 @@ def test_a_drain_closes_a_client_once_it_has_taken_its_last_answer(running):
     proxy.stop()
 
 
+WAITS = "log = function(req, res) interim.sleep(%g) print 'the log hook has ended' end,"
+
+
+def test_sigterm_lets_log_hooks_that_wait_end(running, origin):
+    proxy = running(WAITS % 0.5)
+    exchange(proxy.client(), origin)
+    proxy.clients[0].close()
+    proxy.stop()
+    assert "the log hook has ended" in proxy.log.text()
+
+
+def test_log_hooks_wait_no_longer_than_drain(running, origin):
+    proxy = running("drain = 0.5," + WAITS % 8)
+    exchange(proxy.client(), origin)
+    proxy.clients[0].close()
+    began = time.monotonic()
+    proxy.stop()
+    assert 0.4 < time.monotonic() - began < 5
+    assert "the log hook has ended" not in proxy.log.text()
+    assert "still busy at the end of the drain time" in proxy.log.text()
+
+
 def test_a_second_sigterm_stops_at_once(running, origin):
     proxy = running()
     client = proxy.client()
@@ -228,9 +250,24 @@ def test_workers_have_no_rights_they_do_not_need(running):
         assert status["Seccomp"].strip() == "2"
     limits = pathlib.Path(f"/proc/{worker}/limits").read_text()
     assert re.search(r"Max core file size +0 +0 ", limits)
+    if not is_sanitized():
+        # What a process that cannot be traced by its own user has in /proc is root's.
+        assert os.stat(f"/proc/{worker}/environ").st_uid == 0
     if os.geteuid() == 0:
         assert "0" not in status["Uid"].split()
         assert status["CapEff"].strip() == "0" * 16
+    proxy.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has groups to give up")
+def test_workers_have_none_of_the_groups_that_root_had(tmp_path):
+    policy, listen = tmp_path / "policy.lua", f"127.0.0.1:{free_port()}"
+    policy.write_text(policy_text("", listen, "127.0.0.1:9"))
+    proxy = Proxy(tmp_path / "proxy", program="setpriv", listen=listen,
+                  args=["--groups=4,5,6", binary(), "run", str(policy)])
+    (worker,) = proxy.workers()
+    assert status_of(proxy.process.pid)["Groups"].split() == ["4", "5", "6"]
+    assert status_of(worker)["Groups"].split() == []
     proxy.stop()
 
 

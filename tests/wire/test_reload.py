@@ -129,6 +129,18 @@ def test_a_good_policy_takes_over_without_a_failed_request(running, origin):
             assert set(late) <= {str(n - 1)} and len(late) <= load.clients
 
 
+def test_workers_load_a_policy_one_after_another_so_that_the_others_serve(running):
+    proxy = running(version("1", "workers = 3,"))
+    proxy.write(version("2", "workers = 3,"), prelude="""
+        print "begins"
+        local t = os.clock() while os.clock() - t < 0.05 do end
+        print "ends" """)
+    mark = proxy.log.mark()
+    assert "reloaded" in proxy.reload()
+    loads = re.findall(r"worker (\d): .*(begins|ends)", "\n".join(proxy.log.since(mark)))
+    assert loads == [(n, what) for n in "123" for what in ("begins", "ends")]
+
+
 BROKEN = {
     "syntax": (None, "return {\n  listen = ,\n}\n", r"policy\.lua:2: "),
     "an unknown key": ("timeouts = { conect = 1 },", None, r"timeouts\.conect"),

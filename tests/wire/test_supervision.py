@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, Proxy, check_laws, run
+from harness import PATIENCE, Proxy, check_laws, free_port, run
 from scenes import exchange, get
 from test_process import status_of
 
@@ -69,6 +69,22 @@ def test_a_worker_that_dies_again_and_again_is_started_after_a_pause(running, or
     proxy.stop()
 
 
+def test_many_deaths_in_a_row_leave_the_parent_answering(running):
+    proxy = running(f'admin = "127.0.0.1:{free_port()}",')
+    dead = set()
+    for n in range(6):
+        until = time.monotonic() + PATIENCE
+        while not set(proxy.workers()) - dead:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        (worker,) = set(proxy.workers()) - dead
+        dead.add(worker)
+        os.kill(worker, signal.SIGKILL)
+        done = run("status", str(proxy.process.pid))
+        assert done.returncode == 0 and "deaths" in done.stdout, done.stderr
+    proxy.stop()
+
+
 def test_counters_are_told_while_no_worker_runs(running):
     proxy = running()
     for _ in range(4):
@@ -99,6 +115,16 @@ def test_a_reload_cannot_change_the_user(running):
     proxy.write('user = "daemon",')
     assert "user: cannot change" in proxy.reload()
     assert proxy.stats()["generation"] == 1
+    proxy.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can choose")
+def test_a_reload_may_name_the_user_that_is_in_force(running):
+    proxy = running()
+    proxy.write('user = "nobody",')
+    assert "reloaded" in proxy.reload()
+    proxy.write("")
+    assert "reloaded" in proxy.reload()
     proxy.stop()
 
 

@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -115,6 +118,49 @@ static void a_long_line_of_escapes_still_fits(void **state)
     assert_matches(caught(), "a speaker with a name [a-z ]+: (\\\\x0a)+\\.\\.\\.\n$");
 }
 
+/* A pipe that blocks, and that nobody reads. */
+static void lines_that_nobody_takes_are_counted_and_hold_up_nothing(void **state)
+{
+    (void)state;
+    log_open("parent", LOG_INFO);
+    assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BUF), PIPE_BUF);
+    for (int i = 0; i < 10; i++)
+        log_info("line %d", i);
+    assert_matches(caught(), "parent: line 0\n$");
+    log_info("line 10");
+    assert_matches(caught(),
+                   "warning parent: lines lost before this one: 9; stderr took no more\n$");
+    log_info("line 11");
+    assert_matches(caught(),
+                   "warning parent: lines lost before this one: 1; stderr took no more\n$");
+    log_open("child", LOG_INFO);
+    log_info("line 12");
+    assert_matches(caught(), "child: line 12\n$");
+}
+
+static void a_line_behind_a_part_of_one_begins_anew(void **state)
+{
+    (void)state;
+    char text[256];
+    struct rlimit limit = {8, RLIM_INFINITY};
+    int file = memfd_create("log", 0);
+    log_open("parent", LOG_INFO);
+    assert_true(file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    log_info("lost");
+    log_info("lost");
+    limit.rlim_cur = RLIM_INFINITY;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    log_info("kept");
+    ssize_t n = pread(file, text, sizeof text - 1, 0);
+    assert_true(n > 0);
+    text[n] = '\0';
+    close(file);
+    assert_matches(text,
+                   "^20[0-9-]{6}\n[^\n]* lines lost before this one: 2;[^\n]*\n[^\n]*: kept\n$");
+}
+
 static void take_line(enum log_level level, const char *text, void *arg)
 {
     snprintf(arg, 100, "%d %s", (int)level, text);
@@ -155,6 +201,8 @@ int main(void)
         LOG_TEST(a_long_line_of_escapes_still_fits),
         LOG_TEST(diverted_lines_go_elsewhere_escaped_and_of_every_level),
         LOG_TEST(errno_survives),
+        LOG_TEST(lines_that_nobody_takes_are_counted_and_hold_up_nothing),
+        LOG_TEST(a_line_behind_a_part_of_one_begins_anew),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

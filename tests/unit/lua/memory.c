@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <lua.h>
 #include <time.h>
+#include <unistd.h>
 
 static long calls;    /* since the run began */
 static long fails_at; /* the first call that fails; 0: none */
@@ -43,6 +44,11 @@ void *sys_realloc(void *p, size_t n)
 void sys_free(void *p)
 {
     free(p);
+}
+
+ssize_t sys_offer(int fd, const void *bytes, size_t n)
+{
+    return write(fd, bytes, n);
 }
 
 double sys_realtime(void)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -169,6 +170,62 @@ static void a_unix_socket_that_answers_is_left_alone(void **state)
     assert_true(answers(&ports.port[0].bound));
 }
 
+/* A child that listens when `start` is closed, says whether it could, and stays until `stop` is. */
+static pid_t start_rival(const int start[2], const int stop[2], int told)
+{
+    char c = 0;
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    close(start[1]);
+    close(stop[1]);
+    (void)!read(start[0], &c, 1);
+    c = ports_open(&ports, &settings, NULL, why, sizeof why) ? '+' : '-';
+    (void)!write(told, &c, 1);
+    (void)!read(stop[0], &c, 1);
+    _exit(0);
+}
+
+static void of_two_that_start_at_once_where_a_socket_was_left_one_listens(void **state)
+{
+    (void)state;
+    ask(listener, NULL);
+    for (int round = 0; round < 300; round++) {
+        int start[2], stop[2], told[2];
+        char said[2];
+        pid_t rivals[2];
+        assert_true(ports_open(&ports, &settings, NULL, why, sizeof why));
+        close(ports.port[0].fd);
+        ports.count = 0;
+        assert_int_equal(pipe(start) + pipe(stop) + pipe(told), 0);
+        for (int i = 0; i < 2; i++)
+            rivals[i] = start_rival(start, stop, told[1]);
+        close(start[1]);
+        assert_int_equal(read(told[0], &said[0], 1) + read(told[0], &said[1], 1), 2);
+        close(stop[1]);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(waitpid(rivals[i], NULL, 0), rivals[i]);
+        assert_int_equal(said[0] + said[1], '+' + '-');
+        close(start[0]);
+        close(stop[0]);
+        close(told[0]);
+        close(told[1]);
+    }
+}
+
+static void a_path_that_has_become_somebody_elses_is_left_alone(void **state)
+{
+    (void)state;
+    ask(listener, NULL);
+    assert_true(ports_open(&ports, &settings, NULL, why, sizeof why));
+    assert_int_equal(unlink(path), 0);
+    assert_true(ports_open(&next, &settings, NULL, why, sizeof why));
+    ports_close_except(&ports, NULL);
+    assert_true(answers(&next.port[0].bound));
+    ports_close_except(&next, NULL);
+    assert_true(access(path, F_OK) != 0);
+}
+
 static void a_file_that_is_no_socket_is_left_alone(void **state)
 {
     (void)state;
@@ -213,6 +270,8 @@ int main(void)
         TEST(anyone_may_connect_to_a_unix_socket),
         TEST(a_unix_socket_left_behind_is_replaced),
         TEST(a_unix_socket_that_answers_is_left_alone),
+        TEST(of_two_that_start_at_once_where_a_socket_was_left_one_listens),
+        TEST(a_path_that_has_become_somebody_elses_is_left_alone),
         TEST(a_file_that_is_no_socket_is_left_alone),
         TEST(all_of_ipv6_takes_ipv4_too_unless_that_has_its_own),
     };
