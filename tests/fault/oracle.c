@@ -142,6 +142,8 @@ static const char *judge_client(const struct books *b, const struct dialogue *cl
         if (status == 101)
             return unclear ? NULL : judge_switch(b, e, q);
         wrong = unclear || status < 200 ? NULL : judge_final(b, &e->m, q);
+        if (status == 204 && wire_field(&e->m, "Content-Length").len > 0)
+            return "a 204 that speaks of a body";
         closed =
             status >= 200 && slice_equals_nocase(wire_field(&e->m, "Connection"), SLICE("close"));
     }
@@ -154,7 +156,8 @@ static const char *judge_client(const struct books *b, const struct dialogue *cl
 
 /* ---- origins ---- */
 
-/* How often this was asked, in all these dialogues. */
+/* How often this was asked, in all these dialogues; heads that wait for leave to send their body
+ * only if `expecting`. */
 static size_t count_asked(const struct dialogue *dialogues, size_t count, const struct entry *what,
                           bool expecting)
 {
@@ -163,8 +166,8 @@ static size_t count_asked(const struct dialogue *dialogues, size_t count, const 
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < dialogues[i].asked.count; k++) {
             const struct entry *e = &dialogues[i].asked.entries[k];
-            asked +=
-                entry_same_request(e, what) && (expecting || wire_field(&e->m, "Expect").len == 0);
+            bool waits = wire_field(&e->m, "Expect").len > 0 && !e->m.whole;
+            asked += entry_same_request(e, what) && (expecting || !waits);
         }
     return asked;
 }
