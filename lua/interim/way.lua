@@ -233,8 +233,8 @@ function Walk:fail(given, wanted_hook)
 end
 
 function Walk:respond(given)
-  local why = self.trial:respond(response_head(given))
-  if why then error("the response is none: " .. why, 0) end
+  local none = self.trial:respond(response_head(given))
+  if none then error("the response is none: " .. none, 0) end
   self.sought, self.responded = true, true
   local before = snapshot(self.trial:response())
   local step = self:ask("response")
