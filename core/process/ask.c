@@ -53,6 +53,21 @@ static bool is_ours(const struct ucred *who)
     return who->uid == 0 || who->uid == geteuid();
 }
 
+enum owner { OWNER_NONE, OWNER_OURS, OWNER_STRANGER };
+
+/* One that lets nobody in may be ours and busy: it is not passed over in favour of another. */
+static enum owner owner_of_desk(pid_t pid)
+{
+    struct ucred who;
+    int fd = open_desk(pid, &who, SOCK_NONBLOCK);
+    if (fd < 0)
+        return errno == EAGAIN ? OWNER_OURS : OWNER_NONE;
+    sys_close(fd);
+    if (who.pid != pid)
+        return OWNER_NONE;
+    return is_ours(&who) ? OWNER_OURS : OWNER_STRANGER;
+}
+
 /* *stranger is one that is another user's, or 0. */
 static size_t find_all(pid_t found[ASK_FOUND_MAX], pid_t *stranger)
 {
@@ -67,14 +82,10 @@ static size_t find_all(pid_t found[ASK_FOUND_MAX], pid_t *stranger)
         bool known = pid == 0;
         for (size_t i = 0; i < count && !known; i++)
             known = found[i] == pid;
-        struct ucred who;
-        int fd = known ? -1 : open_desk(pid, &who, SOCK_NONBLOCK);
-        if (fd < 0)
-            continue;
-        sys_close(fd);
-        if (who.pid == pid && is_ours(&who))
+        enum owner owner = known ? OWNER_NONE : owner_of_desk(pid);
+        if (owner == OWNER_OURS)
             found[count++] = pid;
-        else if (who.pid == pid)
+        else if (owner == OWNER_STRANGER)
             *stranger = pid;
     }
     fclose(list);
