@@ -91,7 +91,7 @@ static bool write_line(enum log_level level, const char *text)
     /* Behind a part of a line, which a disk that is full leaves, its end comes first. */
     const char *from = torn ? line : line + 1;
     n -= (size_t)(from - line);
-    ssize_t taken = sys_offer(STDERR_FILENO, from, n);
+    ssize_t taken = sys_offer(STDERR_FILENO, sys_taker(STDERR_FILENO), from, n);
     if (taken > 0)
         torn = from[taken - 1] != '\n';
     return taken == (ssize_t)n;

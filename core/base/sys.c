@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -132,13 +133,24 @@ ssize_t sys_write(int fd, const void *bytes, size_t n)
     return sent;
 }
 
-/* One that blocks is shared with others, which may want that. When it says that it is ready it has
- * room for PIPE_BUF. Between the two calls another process may take that room: so a service has one
- * of its own, where it can (output_own). */
-ssize_t sys_offer(int fd, const void *bytes, size_t n)
+enum sys_taker sys_taker(int fd)
+{
+    struct stat st = {0};
+    if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+        return SYS_TAKER_SOCKET;
+    if (S_ISREG(st.st_mode))
+        return SYS_TAKER_FILE;
+    return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 ? SYS_TAKER_OWN : SYS_TAKER_SHARED;
+}
+
+/* A shared one that says that it is ready has room for PIPE_BUF. Between the two calls another
+ * process may take that room: so a service has one of its own, where it can (output_own). */
+ssize_t sys_offer(int fd, enum sys_taker taker, const void *bytes, size_t n)
 {
     struct pollfd room = {.fd = fd, .events = POLLOUT};
-    if ((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 && poll(&room, 1, 0) == 0) {
+    if (taker == SYS_TAKER_SOCKET)
+        return send(fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (taker == SYS_TAKER_SHARED && poll(&room, 1, 0) == 0) {
         errno = EAGAIN;
         return -1;
     }

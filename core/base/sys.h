@@ -37,9 +37,19 @@ bool sys_pipe(int fd[2]);      /* as large as the system lets it be; false with 
 ssize_t sys_read(int fd, void *bytes, size_t n);        /* from a pipe */
 ssize_t sys_write(int fd, const void *bytes, size_t n); /* to one */
 
+/* What stands behind stdout or stderr. */
+enum sys_taker {
+    SYS_TAKER_FILE, /* takes all at once */
+    SYS_TAKER_SOCKET,
+    SYS_TAKER_OWN,   /* a pipe or terminal that is set not to block */
+    SYS_TAKER_SHARED /* one that is not, as others who write to it may want */
+};
+
+enum sys_taker sys_taker(int fd);
+
 /* To whatever takes stdout or stderr; EAGAIN when it takes nothing now. Does not wait as long as
- * `n` is at most PIPE_BUF. */
-ssize_t sys_offer(int fd, const void *bytes, size_t n);
+ * `n` is at most PIPE_BUF. Never raises SIGPIPE on sockets. */
+ssize_t sys_offer(int fd, enum sys_taker taker, const void *bytes, size_t n);
 
 /* Moves up to `n` bytes between a pipe and a socket, or two pipes, without waiting. May raise
  * SIGPIPE. */

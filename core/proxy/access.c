@@ -14,7 +14,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define LINES_MAX     (1u << 20)
@@ -36,7 +35,7 @@ static struct slice next_piece(const struct access *a)
 
     if (end != NULL)
         return slice_of(s.at, (size_t)(end - s.at) + 1);
-    return slice_of(s.at, !a->is_file && s.len > PIPE_BUF ? PIPE_BUF : s.len);
+    return slice_of(s.at, a->taker != SYS_TAKER_FILE && s.len > PIPE_BUF ? PIPE_BUF : s.len);
 }
 
 /* The other end is gone, or the disk is full. A line of which a part was written is lost, too; the
@@ -55,7 +54,7 @@ static void write_all(struct access *a)
     a->blocked = false;
     while (buf_len(&a->lines) > 0 && !a->blocked) {
         struct slice piece = next_piece(a);
-        ssize_t n = sys_offer(a->fd, piece.at, piece.len);
+        ssize_t n = sys_offer(a->fd, a->taker, piece.at, piece.len);
         if (n > 0) {
             a->torn = piece.at[n - 1] != '\n';
             buf_consume(&a->lines, (size_t)n);
@@ -140,10 +139,8 @@ static struct slice time_of_line(struct access *a)
 
 void access_init(struct access *a, struct net *net, int fd, struct stats *stats)
 {
-    struct stat st;
-
     a->fd = fd;
-    a->is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    a->taker = sys_taker(fd);
     a->blocked = a->stalled = a->torn = false;
     a->waited = a->waited_since = 0;
     a->second = -1;

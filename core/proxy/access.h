@@ -9,13 +9,14 @@
 #ifndef INTERIM_PROXY_ACCESS_H
 #define INTERIM_PROXY_ACCESS_H
 
+#include "base/sys.h"
 #include "net/deadline.h"
 #include "proxy/policy.h"
 #include "proxy/stats.h"
 
 struct access {
     int fd;
-    bool is_file;                /* which takes all at once */
+    enum sys_taker taker;
     bool blocked;                /* it takes no more for now */
     bool stalled;                /* and has not for a while */
     bool torn;                   /* what it took last was a part of a line */

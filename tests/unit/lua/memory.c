@@ -46,8 +46,15 @@ void sys_free(void *p)
     free(p);
 }
 
-ssize_t sys_offer(int fd, const void *bytes, size_t n)
+enum sys_taker sys_taker(int fd)
 {
+    (void)fd;
+    return SYS_TAKER_FILE;
+}
+
+ssize_t sys_offer(int fd, enum sys_taker taker, const void *bytes, size_t n)
+{
+    (void)taker;
     return write(fd, bytes, n);
 }
 
