@@ -93,7 +93,7 @@ void client_become_idle(struct client *c)
     deadline_set(&c->deadline, client_settings(c)->timeouts.idle);
 }
 
-/* The answer is over, but not taken. */
+/* The answer is over; `then` comes once all of it is taken. */
 static void flush(struct client *c)
 {
     double stall = client_settings(c)->timeouts.stall;
@@ -139,7 +139,8 @@ static void after_flush(struct client *c)
         c->scanned = 0;
         c->head_begun = false;
         client_become_idle(c);
-        admission_review(c->proxy);
+        if (!client_has_input(c))
+            admission_review(c->proxy);
         if (c->input == NULL && buf_len(&c->in) > 0)
             client_work_on_held(c);
         else if (c->input == NULL && c->proxy->draining)

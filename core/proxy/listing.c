@@ -51,6 +51,8 @@ static enum listing_state state_of(const struct client *c)
         return state_of_exchange(c->exchange);
     if (c->step == CLIENT_PROXY)
         return LISTING_HEAD;
+    if (c->step == CLIENT_FLUSH && c->then == CLIENT_KEEPS)
+        return LISTING_RESPONSE;
     if (c->step != CLIENT_HEAD)
         return LISTING_CLOSING;
     return c->head_begun ? LISTING_HEAD : LISTING_IDLE;

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Proxy, binary, free_port, is_sanitized, policy_text
+from harness import Proxy, binary, free_port, is_sanitized, policy_text, stopped
 from peers import Origin
 from scenes import OK, answer_with, get, is_page
 from test_upgrade import tunnel
@@ -49,6 +49,22 @@ def test_an_idle_client_yields_to_a_new_one(start, origin):
     serve(clients[0], origin, wire)
     proxy.counts("yielded", 1)
     proxy.counts("full", 0)
+
+
+def test_who_waits_for_room_waits_once_however_much_another_pipelines(start):
+    proxy = start("limits = { connections = 1 }, request = function() return 204 end,")
+    first = proxy.client()
+    first.send(get())
+    first.response()
+    with stopped(proxy):
+        new = proxy.client()
+        first.send(get() * 160)
+    for _ in range(160):
+        first.response()
+    new.send(get())
+    new.response()
+    first.at_end()
+    proxy.counts("full", 1)
 
 
 def test_one_that_was_only_just_accepted_does_not_yield(start, origin):
