@@ -97,7 +97,8 @@ static void on_event(struct ev_loop *loop, ev_io *w, int events)
     assert(c->magic == CONN_MAGIC);
 
     take_event(c, events);
-    net_after_event(net);
+    if (net->beat != NULL)
+        net->beat();
 }
 
 void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events,

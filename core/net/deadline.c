@@ -33,7 +33,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
     }
     d->due = 0;
     d->passed(d, w->data);
-    net_after_event(net);
+    if (net->beat != NULL)
+        net->beat();
 }
 
 void deadline_init(struct deadline *d, struct net *net,

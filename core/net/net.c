@@ -31,19 +31,11 @@ static void flush_and_reap(struct net *net)
     reap(net);
 }
 
-static void before_sleep(struct ev_loop *loop, ev_prepare *w, int events)
+static void behind_event(struct ev_loop *loop, ev_prepare *w, int events)
 {
     (void)loop;
     (void)events;
     flush_and_reap(w->data);
-}
-
-void net_after_event(struct net *net)
-{
-    if (net->doomed != NULL)
-        flush_and_reap(net);
-    if (net->beat != NULL)
-        net->beat();
 }
 
 static void after_sleep(struct ev_loop *loop, ev_check *w, int events)
@@ -73,7 +65,7 @@ bool net_init(struct net *net, struct ev_loop *loop)
         sys_free(net->scratch);
         return false;
     }
-    ev_prepare_init(&net->prepare, before_sleep);
+    ev_prepare_init(&net->prepare, behind_event);
     net->prepare.data = net;
     ev_prepare_start(loop, &net->prepare);
     ev_check_init(&net->check, after_sleep);
@@ -116,6 +108,10 @@ void net_doom(struct net *net, struct doom *d, void (*reap_it)(struct doom *d))
         return;
     d->reap = reap_it;
     d->next = NULL;
+    /* Of what is pending libev calls the latest first: this comes right behind the callback that
+     * runs now, whoever's it is. Should it not, the loop's own comes before it sleeps. */
+    if (net->doomed == NULL)
+        ev_feed_event(net->loop, &net->prepare, EV_PREPARE);
     *net->doomed_end = d;
     net->doomed_end = &d->next;
 }

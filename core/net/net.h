@@ -79,11 +79,8 @@ size_t net_read_size(const struct net *net);
 /* Sends what was gathered. A connection that fails is told from the loop, never from in here. */
 void net_flush(struct net *net);
 
-/* Queues `d` to be reaped once. A second call for the same does nothing. */
+/* Queues `d` to be reaped once, behind the event that is handled now: however many come in one turn
+ * of the loop, what they leave behind is that of one. A second call for the same does nothing. */
 void net_doom(struct net *net, struct doom *d, void (*reap)(struct doom *d));
-
-/* Behind an event, when nobody is up the stack: however many come in one turn of the loop, what
- * they leave behind is that of one. */
-void net_after_event(struct net *net);
 
 #endif
