@@ -17,21 +17,12 @@
 
 #define TEXT_MAX 800
 
-static const char *what_next(const struct engine *e, enum policy_hook hook)
-{
-    if (hook == HOOK_LOG)
-        return "nothing else happens";
-    if (hook == HOOK_TIMEOUT || hook == HOOK_ERROR)
-        return "the built-in page is sent";
-    return e->settings->on_error_default ? "going on as if it had returned nil (on_error)"
-                                         : "the request is refused with 500";
-}
-
 static void fail(struct engine *e, struct policy_call *call, const char *text)
 {
     call->verdict = (struct verdict){.kind = VERDICT_FAILED};
     log_error("%s: the %s hook failed: %s; %s", call->view->request_id,
-              policy_hook_name(call->hook), text, what_next(e, call->hook));
+              policy_hook_name(call->hook), text,
+              policy_after_failure(call->hook, e->settings->on_error_default));
 }
 
 /* Turns Lua's lines "\tfile:3: in function 'x'" into one: "file:3: in function 'x' < ...". */

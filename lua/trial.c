@@ -178,8 +178,9 @@ static void wait_for(struct trial *t, const struct engine *e, double slept, doub
             t->policy->ops->cancel(t->policy, &t->call);
             t->call.verdict = (struct verdict){.kind = VERDICT_FAILED};
             log_error("%s: the %s hook failed: it waited longer than %g s "
-                      "(timeouts.hook); it counts as failed",
-                      t->id, policy_hook_name(t->call.hook), t->settings.timeouts.hook);
+                      "(timeouts.hook); %s",
+                      t->id, policy_hook_name(t->call.hook), t->settings.timeouts.hook,
+                      policy_after_failure(t->call.hook, t->settings.on_error_default));
             return;
         }
         ev_run(t->loop, EVRUN_ONCE);

@@ -191,7 +191,6 @@ void exchange_answer_status(struct exchange *x, int status, const char *why)
 void exchange_trouble(struct exchange *x, enum trouble t, const char *detail)
 {
     struct policy_trouble *told = &x->trouble;
-    struct policy *policy = x->generation->policy;
 
     if (x->over)
         return;
@@ -200,10 +199,7 @@ void exchange_trouble(struct exchange *x, enum trouble t, const char *detail)
         return;
     }
     /* Whatever a hook was still thinking about no longer matters. */
-    if (x->asking == ASKING_WAITS)
-        policy->ops->cancel(policy, &x->call);
-    x->asking = ASKING_NOTHING;
-    deadline_clear(&x->hook_clock);
+    exchange_cancel_hook(x);
 
     *told = (struct policy_trouble){
         .kind = trouble_kind(t),

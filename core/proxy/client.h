@@ -18,11 +18,11 @@ struct passage;
 struct proxy;
 
 enum client_step {
-    CLIENT_PROXY,  /* a PROXY header is to come, before all else */
-    CLIENT_HEAD,   /* between requests, or reading a head */
-    CLIENT_BODY,   /* a request body is to come */
-    CLIENT_WAIT,   /* the request is read whole, the answer is not over */
-    CLIENT_FLUSH,  /* the answer is over; not all of it is taken, or there is no turn for more yet */
+    CLIENT_PROXY, /* a PROXY header is to come, before all else */
+    CLIENT_HEAD,  /* between requests, or reading a head */
+    CLIENT_BODY,  /* a request body is to come */
+    CLIENT_WAIT,  /* the request is read whole, the answer is not over */
+    CLIENT_FLUSH, /* the answer is over; not all of it is taken, or there is no turn for more yet */
     CLIENT_LINGER, /* our side is ended; reading and discarding for a moment */
     CLIENT_TUNNEL, /* the connection belongs to a tunnel */
     CLIENT_CLOSED  /* doomed */

@@ -1,9 +1,10 @@
 /*
- * exchange: the life of one request: made, driven, the hooks it waits for, its end.
+ * exchange: the life of one request: made, driven, its end.
  *
  * Owns everything of an exchange and keeps it until the log hook has answered. Promises that each
  * exchange ends once, as one of four outcomes, with one line in the access log. What happens on the
- * way stands in request_way.c and response_way.c, what happens when it takes too long in clocks.c.
+ * way stands in request_way.c and response_way.c, how a hook is waited for in asking.c, what
+ * happens when it takes too long in clocks.c.
  */
 #include "proxy/exchange.h"
 
@@ -15,9 +16,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define EXCHANGE_MAGIC 0xe8c4a9u
-#define ARENA_MAX      (16u << 20)
-#define SPARE_MAX      64
+#define ARENA_MAX (16u << 20)
+#define SPARE_MAX 64
 
 /* ---- life ---- */
 
@@ -49,100 +49,13 @@ static void reap_exchange(struct doom *d)
     p->spare_count++;
 }
 
-static void let_go(struct exchange *x)
+void exchange_let_go(struct exchange *x)
 {
     struct policy *policy = x->generation->policy;
 
     if (policy != NULL)
         policy->ops->forget(policy, &x->view);
     net_doom(&x->proxy->net, &x->doom, reap_exchange);
-}
-
-static void note_verdict(struct exchange *x)
-{
-    if (x->call.verdict.kind != VERDICT_FAILED)
-        return;
-    x->proxy->stats->hook_errors++;
-    x->proxy->stats->hooks[x->call.hook].failed++;
-}
-
-/* A hook that had to wait has its verdict. */
-static void hook_over(struct exchange *x)
-{
-    x->asking = ASKING_ANSWERED;
-    deadline_clear(&x->hook_clock);
-    note_verdict(x);
-    if (x->over)
-        let_go(x); /* it was the log hook */
-    else
-        exchange_run(x);
-}
-
-/* ---- hooks ---- */
-
-void exchange_hook_overdue(struct exchange *x)
-{
-    struct policy *policy = x->generation->policy;
-
-    log_error("%s: the %s hook failed: it waited longer than %g s (timeouts.hook); it counts as "
-              "failed",
-              x->id, policy_hook_name(x->call.hook), x->timeouts->hook);
-    policy->ops->cancel(policy, &x->call);
-    x->call.verdict.kind = VERDICT_FAILED;
-    x->proxy->stats->timeouts_hook++;
-    hook_over(x);
-}
-
-static void on_answered(struct policy_call *call)
-{
-    struct exchange *x = LIST_OWNER(call, struct exchange, call);
-
-    assert(x->magic == EXCHANGE_MAGIC);
-    hook_over(x);
-}
-
-bool exchange_hook(struct exchange *x, enum policy_hook hook)
-{
-    struct policy *policy = x->generation->policy;
-
-    if (x->asking == ASKING_WAITS)
-        return false;
-    if (x->asking == ASKING_ANSWERED) {
-        x->asking = ASKING_NOTHING;
-        return true;
-    }
-    if (!policy_has(policy, hook)) {
-        x->call.verdict.kind = VERDICT_DEFAULT;
-        return true;
-    }
-    x->call.verdict = (struct verdict){.kind = VERDICT_DEFAULT};
-    x->call.hook = hook;
-    x->proxy->stats->hooks[hook].asked++;
-    if (policy->ops->ask(policy, &x->call)) {
-        note_verdict(x);
-        return true;
-    }
-    x->asking = ASKING_WAITS;
-    deadline_set(&x->hook_clock, x->timeouts->hook);
-    return false;
-}
-
-static void cancel_hook(struct exchange *x)
-{
-    struct policy *policy = x->generation->policy;
-
-    if (x->asking == ASKING_WAITS)
-        policy->ops->cancel(policy, &x->call);
-    x->asking = ASKING_NOTHING;
-    deadline_clear(&x->hook_clock);
-}
-
-void exchange_abandon(struct exchange *x)
-{
-    if (x->asking == ASKING_WAITS) {
-        cancel_hook(x);
-        let_go(x);
-    }
 }
 
 void exchange_free_spare(struct proxy *p)
@@ -230,7 +143,7 @@ struct exchange *exchange_new(struct client *c)
     body_reader_init(&x->request_body, (struct framing){FRAMING_NONE, 0});
     x->began = p->net.now;
     x->call.view = &x->view;
-    x->call.done = on_answered;
+    x->call.done = exchange_answered;
     x->call.waiting = NULL;
     x->view.id = p->next_id++;
     x->view.request_id = x->id;
@@ -333,7 +246,7 @@ void exchange_leave(struct exchange *x)
     x->over = true;
     x->response_step = RESPONSE_STEP_OVER;
     x->client = NULL;
-    let_go(x);
+    exchange_let_go(x);
 }
 
 const char *exchange_outcome_name(enum outcome outcome)
@@ -404,14 +317,14 @@ void exchange_finish(struct exchange *x, enum outcome outcome)
         histogram_note(&x->proxy->stats->elapsed, histogram_waits, x->proxy->net.now - x->began);
     x->response_step = RESPONSE_STEP_OVER;
     clocks_clear(x);
-    cancel_hook(x);
+    exchange_cancel_hook(x);
     origin_release(&x->origin);
     fill_result(x, outcome);
     exchange_count_outcome(x->proxy->stats, outcome);
     access_add(&x->proxy->access, x->settings->access_log, &x->view);
     x->client = NULL;
     if (exchange_hook(x, HOOK_LOG))
-        let_go(x);
+        exchange_let_go(x);
     client_over(c, then);
 }
 

@@ -51,8 +51,10 @@ enum origin_wait { WAIT_NOTHING, WAIT_CONNECT, WAIT_RESPONSE, WAIT_PROCESSING, W
 
 enum asking { ASKING_NOTHING, ASKING_WAITS, ASKING_ANSWERED };
 
+#define EXCHANGE_MAGIC 0xe8c4a9u
+
 struct exchange {
-    unsigned magic;
+    unsigned magic; /* EXCHANGE_MAGIC until it is freed */
     struct doom doom;
     struct list node; /* in proxy.exchanges or proxy.spare */
     struct proxy *proxy;
@@ -166,12 +168,17 @@ void exchange_free_spare(struct proxy *p);
 
 void exchange_run(struct exchange *x);
 
-/* Asks a hook once; true when call.verdict is there (VERDICT_DEFAULT at once if there is no such
- * hook). False: it waits, and exchange_run will come back. */
+/* Over, and no hook is asked any more: it goes behind the event. */
+void exchange_let_go(struct exchange *x);
+
+/* asking.c. Asks a hook once; true when call.verdict is there (VERDICT_DEFAULT at once if there is
+ * no such hook). False: it waits, and exchange_run will come back. */
 bool exchange_hook(struct exchange *x, enum policy_hook hook);
 
-/* The waiting hook has had its time. */
+/* The waiting hook has answered; has had its time; is not waited for any more, if one is. */
+void exchange_answered(struct policy_call *call);
 void exchange_hook_overdue(struct exchange *x);
+void exchange_cancel_hook(struct exchange *x);
 
 bool exchange_request_step(struct exchange *x);
 bool exchange_response_step(struct exchange *x);

@@ -18,6 +18,16 @@ const char *policy_hook_name(enum policy_hook hook)
     return names[hook];
 }
 
+const char *policy_after_failure(enum policy_hook hook, bool goes_on)
+{
+    if (hook == HOOK_LOG)
+        return "nothing else happens";
+    if (hook == HOOK_TIMEOUT || hook == HOOK_ERROR)
+        return "the built-in page is sent";
+    return goes_on ? "going on as if it had returned nil (on_error)"
+                   : "the request is refused with 500";
+}
+
 struct fault policy_request_fault(const struct policy_view *view)
 {
     const struct limits *l = &view->settings->limits;

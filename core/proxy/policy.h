@@ -30,6 +30,10 @@ enum policy_hook {
 
 const char *policy_hook_name(enum policy_hook hook); /* "request" */
 
+/* For the end of a log line: what happens next when that hook failed; `goes_on` is
+ * settings.on_error_default. */
+const char *policy_after_failure(enum policy_hook hook, bool goes_on);
+
 /* What the `timeout` and `error` hooks are told. */
 struct policy_trouble {
     const char *kind;     /* "response", "connect", "refused", "bad_response"…; a literal */
