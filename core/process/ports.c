@@ -56,8 +56,11 @@ static int lock_folder(const char *path)
     snprintf(folder, sizeof folder, "%.*s", name != NULL ? (int)(name - path) + 1 : 1,
              name != NULL ? path : ".");
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int i = 0; fd >= 0 && i < LOCK_MILLISECONDS && flock(fd, LOCK_EX | LOCK_NB) != 0; i++)
+    for (int i = 0; fd >= 0 && i < LOCK_MILLISECONDS; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            break;
         usleep(1000);
+    }
     return fd;
 }
 

@@ -79,7 +79,7 @@ void client_reset(struct client *c);
 
 /* The client that has been idle for longest, to be closed in favour of a new one. One that was only
  * just accepted has a request on its way and is not it; one that has not taken its last answer is
- * not idle. NULL: none among the first few. */
+ * not idle, and is set aside when it is met. NULL: none among the first few. */
 struct client *client_that_yields(struct proxy *p);
 
 /* For a drain: closes an idle client, or lets one that was only just accepted ask once. */
