@@ -175,7 +175,8 @@ void client_settle(struct client *c)
         client_end_idle(c);
         return;
     }
-    if (c->ended && c->step == CLIENT_BODY && buf_len(&c->in) == 0) {
+    /* An answer that has begun is still to be heard (RFC 9112 section 9.5). */
+    if (c->ended && c->step == CLIENT_BODY && buf_len(&c->in) == 0 && !c->exchange->begun) {
         client_gone(c);
         return;
     }

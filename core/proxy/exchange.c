@@ -120,7 +120,7 @@ static void clean(struct exchange *x)
     x->connecting_since = 0;
     x->body_taken = 0;
     x->running = x->request_read = x->begun = x->close = false;
-    x->retried = x->bodyless = x->over = false;
+    x->continued = x->retried = x->bodyless = x->over = false;
 }
 
 struct exchange *exchange_new(struct client *c)

@@ -100,6 +100,7 @@ struct exchange {
     bool request_read;   /* the whole request has come from the client */
     bool begun;          /* the final head went to the client */
     bool close;          /* the client connection closes afterwards */
+    bool continued;      /* the origin said 100, passed on or not */
     bool retried;
     bool bodyless; /* the policy made it a status without a body: the origin's is dropped */
     bool over;
@@ -182,6 +183,9 @@ void exchange_cancel_hook(struct exchange *x);
 
 bool exchange_request_step(struct exchange *x);
 bool exchange_response_step(struct exchange *x);
+
+/* The rest of the body is for nobody: neither connection carries anything behind it. */
+void exchange_discard_body(struct exchange *x);
 
 void exchange_wait_body(struct exchange *x); /* the client's body is waited for */
 

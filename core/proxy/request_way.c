@@ -287,6 +287,12 @@ void exchange_body_begun(struct exchange *x)
     exchange_body_freed(x);
 }
 
+void exchange_discard_body(struct exchange *x)
+{
+    x->request_step = REQUEST_STEP_DISCARD;
+    x->close = true;
+}
+
 static void note_progress(struct exchange *x)
 {
     exchange_body_begun(x);
@@ -301,8 +307,10 @@ void exchange_body(struct exchange *x, const struct slice *data, size_t count)
         return;
     note_progress(x);
     if (x->result.bytes_in > x->view.max_body) {
-        x->close = true;
-        exchange_answer_status(x, 413, "the request body is over req.max_body");
+        exchange_discard_body(x);
+        /* An answer that has begun is a good one, and goes on. */
+        if (!x->begun)
+            exchange_answer_status(x, 413, "the request body is over req.max_body");
         return;
     }
     x->body_taken = x->result.bytes_in;
@@ -402,8 +410,7 @@ void exchange_origin_deaf(struct exchange *x)
     wait_answer(x);
     /* The rest of the body is not for anybody. */
     if (x->request_step == REQUEST_STEP_BODY) {
-        x->request_step = REQUEST_STEP_DISCARD;
-        x->close = true;
+        exchange_discard_body(x);
         deadline_clear(&x->body_clock);
         client_resume(x->client);
     }

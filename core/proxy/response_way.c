@@ -28,6 +28,8 @@ static void note_code(struct exchange *x, int code, enum expect_state before)
 {
     if (code == 102 && (x->origin_wait != WAIT_PROCESSING || x->timeouts->processing_restarts))
         exchange_wait_origin(x, WAIT_PROCESSING);
+    if (code == 100)
+        x->continued = true;
     if (x->expect != before)
         exchange_body_freed(x);
 }
@@ -117,6 +119,26 @@ void exchange_switching(struct exchange *x, size_t bytes)
 
 /* ---- the final response ---- */
 
+/* Whether the origin was told of an expectation, and answers without a 100 and before a byte of the
+ * body: to such a one the next byte may be that of another request (RFC 9110 section 10.1.1). */
+static bool answers_in_place_of_100(const struct exchange *x)
+{
+    bool told = x->expect == EXPECT_STATE_DECLINED || x->expect == EXPECT_STATE_STARTED ||
+                x->expect == EXPECT_STATE_TIMED;
+
+    return told && !x->continued && x->body_taken == 0;
+}
+
+/* The answer came before the request was sent. An origin that still reads gets the rest, but
+ * neither connection is used again, whatever comes of that (RFC 9112 section 9.3). */
+static void answer_is_early(struct exchange *x)
+{
+    x->close = true;
+    x->origin.response.keep_alive = false;
+    if (!x->origin.request_sent && answers_in_place_of_100(x))
+        exchange_discard_body(x);
+}
+
 void exchange_final(struct exchange *x)
 {
     note_first_byte(x);
@@ -124,6 +146,8 @@ void exchange_final(struct exchange *x)
         x->close = true;
     if (exchange_expect(x, EXPECT_EVENT_ORIGIN_FINAL) == EXPECT_ACTION_RELAY_CLOSE)
         x->close = true;
+    if (!x->origin.request_sent || origin_is_blocked(&x->origin))
+        answer_is_early(x);
     exchange_wait_origin(x, WAIT_NOTHING);
     deadline_clear(&x->ceiling);
     deadline_clear(&x->silence);

@@ -200,6 +200,120 @@ def test_behind_a_body_that_was_sent_whole_stands_a_request(client, origin, caus
     assert client.response().body == b"behind"
 
 
+# ---- an answer that takes its time, while the rest of the body comes ----
+
+SLOW = """
+  timeouts = { continue = %g },
+  request = function(req) if req.path == "/small" then req.max_body = 50 end end,
+  response = function(req, res)
+    if req.path == "/slow" then interim.log("a response waits"); interim.sleep(0.4) end
+  end,
+"""
+# When the 401 comes, the client has sent nothing but its head; or the size of a chunk.
+OWED = {"an expectation declined": ([EXPECT], 60), "told by our own 100": ([EXPECT], 0.05),
+        "without an expectation": ([], 60), "a chunk begun": ([EXPECT], 60)}
+
+
+def answered_early(proxy, client, origin, owed, target):
+    """The body is still to come, and the answer is on its way, but not over. The origin's end."""
+    fields, begun = OWED[owed][0], "chunk" in owed
+    framing = CHUNKED if begun else f"Content-Length: {len(MARKER)}"
+    client.send(post(framing, *fields, target=target),
+                b"%x\r\n" % len(MARKER) if begun else b"")
+    wire = origin.accept()
+    wire.request_head()
+    if "our own" in owed:
+        client.interim(100)
+    if begun:
+        proxy.counts("expect_started", 1)
+    wire.send("HTTP/1.1 401 No\r\nContent-Length: 4\r\n\r\n", "some" if target == "/slow" else "so")
+    if target == "/slow":
+        proxy.logged("a response waits")
+    else:
+        client.response_head()
+        assert client.exactly(2) == b"so"
+    return wire
+
+
+@pytest.mark.parametrize("target", ["/slow", "/"], ids=["in the hook", "in the response's body"])
+@pytest.mark.parametrize("owed", OWED)
+def test_a_body_that_comes_behind_its_answer_is_no_request_and_both_sides_close(start, origin, owed,
+                                                                               target):
+    """An origin that answered in the place of a 100 may read on for another request."""
+    proxy = start(SLOW % OWED[owed][1])
+    client = proxy.client()
+    wire = answered_early(proxy, client, origin, owed, target)
+    client.send(MARKER, b"\r\n0\r\n\r\n" if "chunk" in owed else b"")
+    if owed == "without an expectation":
+        assert wire.exactly(len(MARKER)) == MARKER  # it still waits for that
+    else:
+        wire.nothing()
+    if target == "/slow":
+        answer = client.response()
+        assert answer.body == b"some" and answer.closes()
+    else:
+        wire.send("me")
+        assert client.exactly(2) == b"me"
+    client.at_end()
+    assert wire.ending() and not wire.held
+    next_client_is_served(proxy, origin)
+
+
+def test_a_body_that_the_origin_asked_for_late_is_relayed_behind_an_early_head(start, origin):
+    proxy = start(SLOW % 0.05)
+    client = proxy.client()
+    client.send(post(EXPECT, "Content-Length: 5"))
+    wire = origin.accept()
+    wire.request_head()
+    client.interim(100)
+    wire.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+    client.response_head()
+    client.send("hello")
+    wire.send(wire.exactly(5))
+    assert client.exactly(5) == b"hello"
+    client.at_end()
+    wire.at_end()
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_a_client_that_ends_its_side_behind_an_early_head_gets_all_of_the_answer(proxy, client,
+                                                                                origin, framing):
+    """RFC 9112 section 9.5: it asks for the rest of it no less than one that has sent its body."""
+    client.send(framed(framing), wire_form(framing, BODY)[:40])
+    wire = origin.accept()
+    wire.request_head()
+    wire.send("HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 20\r\n\r\n0123456789")
+    client.response_head()
+    assert client.exactly(10) == b"0123456789"
+    client.half_close()
+    client.nothing()
+    wire.send("abcdefghij")
+    assert client.exactly(10) == b"abcdefghij"
+    client.at_end()
+    wire.ending()
+    assert proxy.exchange()["outcome"] == "upstream"
+    next_client_is_served(proxy, origin)
+
+
+def test_a_body_that_grows_over_max_body_does_not_cut_an_answer_that_has_begun(start, origin):
+    proxy = start(SLOW % 60)
+    client = proxy.client()
+    client.send(post(CHUNKED, target="/small"), "5\r\nhello\r\n")
+    wire = origin.accept()
+    wire.request_head()
+    assert wire.chunk() == b"hello"
+    wire.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nso")
+    client.response_head()
+    assert client.exactly(2) == b"so"
+    client.send(wire_form(CHUNKED, BODY), MARKER)
+    wire.nothing()
+    wire.send("me")
+    assert client.exactly(2) == b"me"
+    client.at_end()
+    assert wire.ending() and not wire.held
+    next_client_is_served(proxy, origin)
+
+
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("sent", ["nothing", "half"])
 def test_408_for_a_body_comes_whole_and_its_left_over_is_no_request(proxy, client, origin, sent,

@@ -197,7 +197,9 @@ WHOLE = [waiting_for_the_answer, after_a_103, waiting_for_the_answer_to_a_body, 
          in_a_response, in_a_chunked_response, in_a_response_that_ends_by_closing,
          in_the_response_hook, waiting_for_101]
 # Stages in which it is not: an end in the middle of it is the end of it.
-TORN = [in_the_body, in_a_chunk, waiting_for_100, after_a_100, in_an_early_response]
+TORN = [in_the_body, in_a_chunk, waiting_for_100, after_a_100]
+# And one in which it is not, but the answer has begun: that is still to be heard.
+EARLY = [in_an_early_response]
 # Stages in which one side is full, so that its end is noticed only by a reset.
 FULL = [in_a_body_that_nobody_takes, in_a_response_that_nobody_reads]
 # Stages without an origin. A hook that waits for a body to come, too, is left only by a reset.
@@ -223,7 +225,7 @@ def leave(client, how):
     {"reset": client.reset, "close": client.close, "half close": client.half_close}[how]()
 
 
-@pytest.mark.parametrize("stage", WHOLE + TORN + FULL + [in_a_tunnel_that_nobody_reads],
+@pytest.mark.parametrize("stage", WHOLE + TORN + EARLY + FULL + [in_a_tunnel_that_nobody_reads],
                          ids=name_of)
 def test_a_client_that_resets_ends_the_origins_exchange_at_once(proxy, client, origin, stage):
     wire = stage(proxy, client, origin)
@@ -258,9 +260,9 @@ def test_a_client_that_leaves_with_its_body_unsent_ends_a_waiting_hook(proxy, cl
 
 
 @pytest.mark.parametrize("how", ["close", "half close"])
-@pytest.mark.parametrize("stage", WHOLE, ids=name_of)
-def test_a_client_that_ended_behind_a_whole_request_has_half_close_seconds(start, origin, stage,
-                                                                          how):
+@pytest.mark.parametrize("stage", WHOLE + EARLY, ids=name_of)
+def test_a_client_that_ended_behind_its_request_or_in_its_answer_has_half_close_seconds(
+        start, origin, stage, how):
     proxy = start(BRIEF)
     client = proxy.client()
     wire = stage(proxy, client, origin)
@@ -407,7 +409,7 @@ def test_an_origin_that_leaves_while_its_answer_waits_for_a_hook_has_answered(st
 
 
 # A tunnel of which only one side was ended goes on: that is no end.
-BOTH = [(stage, by_client, by_origin) for stage in [*WHOLE, *TORN, in_a_tunnel]
+BOTH = [(stage, by_client, by_origin) for stage in [*WHOLE, *TORN, *EARLY, in_a_tunnel]
         for by_client in ("reset", "close", "half close")
         for by_origin in ("answers", "answers and closes", "answers and resets", "closes", "resets")
         if stage is not in_a_tunnel or by_client == "reset" or by_origin != "answers"]
