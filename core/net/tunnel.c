@@ -12,10 +12,13 @@ static void close_both(struct tunnel *t, bool reset)
 {
     deadline_stop(t->idle);
     for (int i = 0; i < 2; i++) {
-        if (reset)
-            conn_reset(t->relay[i].from);
+        struct conn *c = t->relay[i].from;
+
+        /* A stream of which the last bytes are lost must not look complete. */
+        if (reset || conn_is_blocked(c))
+            conn_reset(c);
         else
-            conn_close(t->relay[i].from);
+            conn_close(c);
     }
 }
 
@@ -23,6 +26,35 @@ static void finish(struct tunnel *t, enum tunnel_end end)
 {
     close_both(t, end == TUNNEL_RESET);
     t->over(t, end);
+}
+
+/* Seconds until it was silent for too long. */
+static double seconds_left(struct tunnel *t)
+{
+    double last = t->last;
+
+    for (int i = 0; i < 2; i++) {
+        double taken = conn_last_taken(t->relay[i].to);
+
+        if (taken > last)
+            last = taken;
+    }
+    return last + t->patience - t->idle->net->now;
+}
+
+/* Sets the clock, to an earlier time where something shows only when one looks. */
+static void watch(struct tunnel *t)
+{
+    double left = seconds_left(t);
+
+    if (left < 0.001) {
+        finish(t, TUNNEL_IDLE);
+        return;
+    }
+    if (conn_has_waiting(t->relay[0].to) || conn_has_waiting(t->relay[1].to))
+        deadline_set_look(t->idle, left, t->patience);
+    else
+        deadline_set(t->idle, left);
 }
 
 static void finish_if_both_ended(struct tunnel *t)
@@ -39,6 +71,8 @@ static void on_readable(struct conn *c)
     switch (relay_turn(r)) {
     case RELAY_MOVED:
         t->last = c->net->now;
+        if (conn_is_blocked(r->to))
+            watch(t);
         break;
     case RELAY_ENDED:
         finish_if_both_ended(t);
@@ -56,7 +90,6 @@ static void on_drained(struct conn *c)
 {
     struct tunnel *t = c->owner;
 
-    t->last = c->net->now;
     relay_drained(&t->relay[c == t->relay[0].to ? 0 : 1]);
     finish_if_both_ended(t);
 }
@@ -66,15 +99,10 @@ static void on_failed(struct conn *c)
     finish(c->owner, TUNNEL_RESET);
 }
 
-static void on_idle(struct deadline *d, void *owner)
+static void on_clock(struct deadline *d, void *owner)
 {
-    struct tunnel *t = owner;
-    double left = t->last + t->patience - d->net->now;
-
-    if (left > 0)
-        deadline_set(d, left);
-    else
-        finish(t, TUNNEL_IDLE);
+    (void)d;
+    watch(owner);
 }
 
 static const struct conn_events tunnel_events = {on_readable, on_drained, on_failed, NULL};
@@ -91,7 +119,7 @@ void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
     t->over = over;
     t->idle = idle;
     deadline_stop(idle);
-    deadline_init(idle, client->net, on_idle, t);
+    deadline_init(idle, client->net, on_clock, t);
     deadline_set(idle, patience);
     conn_own(client, &tunnel_events, t);
     conn_own(origin, &tunnel_events, t);
