@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+/* While one direction goes on, a reset of the side that ended is looked for so often, in seconds:
+ * nothing is wanted of that connection, so no event tells of it. */
+#define RESET_LOOK 3.0
+
 static void close_both(struct tunnel *t, bool reset)
 {
     deadline_stop(t->idle);
@@ -26,6 +30,16 @@ static void finish(struct tunnel *t, enum tunnel_end end)
 {
     close_both(t, end == TUNNEL_RESET);
     t->over(t, end);
+}
+
+/* The side whose end the other was told of; NULL: neither. */
+static const struct conn *ended_side(const struct tunnel *t)
+{
+    for (int i = 0; i < 2; i++) {
+        if (t->relay[i].handed_on)
+            return t->relay[i].from;
+    }
+    return NULL;
 }
 
 /* Seconds until it was silent for too long. */
@@ -51,16 +65,20 @@ static void watch(struct tunnel *t)
         finish(t, TUNNEL_IDLE);
         return;
     }
+    if (ended_side(t) != NULL && left > RESET_LOOK)
+        left = RESET_LOOK;
     if (conn_has_waiting(t->relay[0].to) || conn_has_waiting(t->relay[1].to))
         deadline_set_look(t->idle, left, t->patience);
     else
         deadline_set(t->idle, left);
 }
 
-static void finish_if_both_ended(struct tunnel *t)
+static void follow_ends(struct tunnel *t)
 {
     if (t->relay[0].handed_on && t->relay[1].handed_on)
         finish(t, TUNNEL_FINISHED);
+    else if (ended_side(t) != NULL)
+        watch(t);
 }
 
 static void on_readable(struct conn *c)
@@ -75,7 +93,7 @@ static void on_readable(struct conn *c)
             watch(t);
         break;
     case RELAY_ENDED:
-        finish_if_both_ended(t);
+        follow_ends(t);
         break;
     case RELAY_BROKEN:
         finish(t, TUNNEL_RESET);
@@ -91,7 +109,7 @@ static void on_drained(struct conn *c)
     struct tunnel *t = c->owner;
 
     relay_drained(&t->relay[c == t->relay[0].to ? 0 : 1]);
-    finish_if_both_ended(t);
+    follow_ends(t);
 }
 
 static void on_failed(struct conn *c)
@@ -101,8 +119,14 @@ static void on_failed(struct conn *c)
 
 static void on_clock(struct deadline *d, void *owner)
 {
+    struct tunnel *t = owner;
+    const struct conn *ended = ended_side(t);
     (void)d;
-    watch(owner);
+
+    if (ended != NULL && conn_is_gone(ended))
+        finish(t, TUNNEL_RESET);
+    else
+        watch(t);
 }
 
 static const struct conn_events tunnel_events = {on_readable, on_drained, on_failed, NULL};

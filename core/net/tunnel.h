@@ -2,8 +2,9 @@
  * tunnel: two connections whose bytes are each other's, until both directions ended.
  *
  * Each direction is a relay: it reads only while the other side has taken what came before. An end
- * is handed on as an end once everything before it was taken; a reset as a reset. A side
- * for which bytes still wait when it is closed is reset, since they are lost.
+ * is handed on as an end once everything before it was taken; a reset as a reset, though one behind
+ * an end is found only within seconds. A side for which bytes still wait when it is closed is
+ * reset, since they are lost.
  */
 #ifndef INTERIM_NET_TUNNEL_H
 #define INTERIM_NET_TUNNEL_H
