@@ -233,6 +233,15 @@ bool conn_has_unread(struct conn *c)
     return true;
 }
 
+bool conn_is_gone(const struct conn *c)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+
+    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_state == TCP_CLOSE;
+}
+
 void conn_note_found(struct conn *c, size_t bytes)
 {
     c->plenty = bytes >= c->net->pass_least / 8;

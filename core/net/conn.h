@@ -86,6 +86,10 @@ bool conn_is_silent(struct conn *c);
 /* Whether bytes have come that were not read, whatever the loop has told. In doubt they have. */
 bool conn_has_unread(struct conn *c);
 
+/* Whether the kernel has given it up, as after a reset, which nobody hears of who neither reads nor
+ * writes. A unix socket never is. */
+bool conn_is_gone(const struct conn *c);
+
 /* Reads once into the worker's buffer; *bytes live until the next read of any connection. */
 enum io conn_read(struct conn *c, struct slice *bytes);
 

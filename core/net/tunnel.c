@@ -8,14 +8,21 @@
 
 #include <string.h>
 
+/* While one direction goes on, a reset of the side that ended is looked for so often, in seconds:
+ * nothing is wanted of that connection, so no event tells of it. */
+#define RESET_LOOK 3.0
+
 static void close_both(struct tunnel *t, bool reset)
 {
     deadline_stop(t->idle);
     for (int i = 0; i < 2; i++) {
-        if (reset)
-            conn_reset(t->relay[i].from);
+        struct conn *c = t->relay[i].from;
+
+        /* A stream of which the last bytes are lost must not look complete. */
+        if (reset || conn_is_blocked(c))
+            conn_reset(c);
         else
-            conn_close(t->relay[i].from);
+            conn_close(c);
     }
 }
 
@@ -25,10 +32,53 @@ static void finish(struct tunnel *t, enum tunnel_end end)
     t->over(t, end);
 }
 
-static void finish_if_both_ended(struct tunnel *t)
+/* The side whose end the other was told of; NULL: neither. */
+static const struct conn *ended_side(const struct tunnel *t)
+{
+    for (int i = 0; i < 2; i++) {
+        if (t->relay[i].handed_on)
+            return t->relay[i].from;
+    }
+    return NULL;
+}
+
+/* Seconds until it was silent for too long. */
+static double seconds_left(struct tunnel *t)
+{
+    double last = t->last;
+
+    for (int i = 0; i < 2; i++) {
+        double taken = conn_last_taken(t->relay[i].to);
+
+        if (taken > last)
+            last = taken;
+    }
+    return last + t->patience - t->idle->net->now;
+}
+
+/* Sets the clock, to an earlier time where something shows only when one looks. */
+static void watch(struct tunnel *t)
+{
+    double left = seconds_left(t);
+
+    if (left < 0.001) {
+        finish(t, TUNNEL_IDLE);
+        return;
+    }
+    if (ended_side(t) != NULL && left > RESET_LOOK)
+        left = RESET_LOOK;
+    if (conn_has_waiting(t->relay[0].to) || conn_has_waiting(t->relay[1].to))
+        deadline_set_look(t->idle, left, t->patience);
+    else
+        deadline_set(t->idle, left);
+}
+
+static void follow_ends(struct tunnel *t)
 {
     if (t->relay[0].handed_on && t->relay[1].handed_on)
         finish(t, TUNNEL_FINISHED);
+    else if (ended_side(t) != NULL)
+        watch(t);
 }
 
 static void on_readable(struct conn *c)
@@ -39,9 +89,11 @@ static void on_readable(struct conn *c)
     switch (relay_turn(r)) {
     case RELAY_MOVED:
         t->last = c->net->now;
+        if (conn_is_blocked(r->to))
+            watch(t);
         break;
     case RELAY_ENDED:
-        finish_if_both_ended(t);
+        follow_ends(t);
         break;
     case RELAY_BROKEN:
         finish(t, TUNNEL_RESET);
@@ -56,9 +108,8 @@ static void on_drained(struct conn *c)
 {
     struct tunnel *t = c->owner;
 
-    t->last = c->net->now;
     relay_drained(&t->relay[c == t->relay[0].to ? 0 : 1]);
-    finish_if_both_ended(t);
+    follow_ends(t);
 }
 
 static void on_failed(struct conn *c)
@@ -66,15 +117,16 @@ static void on_failed(struct conn *c)
     finish(c->owner, TUNNEL_RESET);
 }
 
-static void on_idle(struct deadline *d, void *owner)
+static void on_clock(struct deadline *d, void *owner)
 {
     struct tunnel *t = owner;
-    double left = t->last + t->patience - d->net->now;
+    const struct conn *ended = ended_side(t);
+    (void)d;
 
-    if (left > 0)
-        deadline_set(d, left);
+    if (ended != NULL && conn_is_gone(ended))
+        finish(t, TUNNEL_RESET);
     else
-        finish(t, TUNNEL_IDLE);
+        watch(t);
 }
 
 static const struct conn_events tunnel_events = {on_readable, on_drained, on_failed, NULL};
@@ -91,7 +143,7 @@ void tunnel_open(struct tunnel *t, struct conn *client, struct conn *origin,
     t->over = over;
     t->idle = idle;
     deadline_stop(idle);
-    deadline_init(idle, client->net, on_idle, t);
+    deadline_init(idle, client->net, on_clock, t);
     deadline_set(idle, patience);
     conn_own(client, &tunnel_events, t);
     conn_own(origin, &tunnel_events, t);

@@ -14,7 +14,7 @@ import pytest
 from harness import free_port
 from peers import Origin
 from scenes import EXPECT, OK, answer_with, exchange, get, is_page, post
-from test_upgrade import offer, switching
+from test_upgrade import offer, switching, tunnel
 
 LATE = 3.0  # seconds a deadline may be late
 
@@ -517,6 +517,36 @@ def test_tunnel_bounds_the_silence_of_a_tunnel(start, origin):
     with Span(0.5):
         client.ending()
     wire.ending()
+    proxy.counts("timeouts_tunnel", 1)
+
+
+def test_tunnel_spares_a_reader_that_is_slow_but_steady(start, origin):
+    proxy = start(times(tunnel=1))
+    client = proxy.client(receive_buffer=4096)
+    wire = tunnel(client, origin)
+    data = bytes(range(256)) * (24 << 10)
+    sender = threading.Thread(target=lambda: [wire.send(data), wire.half_close()])
+    sender.start()
+    at = 0
+    while at < 1 << 20:
+        assert client.exactly(16384) == data[at:at + 16384]
+        at += 16384
+        time.sleep(0.05)
+    assert client.rest() == data[at:]
+    sender.join()
+    proxy.counts("timeouts_tunnel", 0)
+
+
+def test_tunnel_bounds_how_long_a_reader_stands_still(start, origin):
+    proxy = start(times(tunnel=2))
+    client = proxy.client(receive_buffer=4096)
+    wire = tunnel(client, origin)
+    wire.send_until_blocked(b"x" * 65536)
+    began = time.monotonic()
+    proxy.wait_stats(lambda s: s["tunnels"] == 0)
+    assert time.monotonic() - began < 3.5  # what the kernel took meanwhile does not double it
+    # What it did not take is lost: that must not look like an end.
+    assert client.ending() == "reset"
     proxy.counts("timeouts_tunnel", 1)
 
 

@@ -399,6 +399,30 @@ def test_f6_a_reset_is_handed_on_as_a_reset(client, origin, side):
     assert second.ending() == "reset"
 
 
+@pytest.mark.parametrize("side", ["client", "origin"])
+def test_f6_so_is_a_reset_behind_a_half_close_while_nobody_says_more(proxy, client, origin, side):
+    wire = tunnel(client, origin)
+    first, second = (client, wire) if side == "client" else (wire, client)
+    first.send("last words")
+    first.half_close()
+    assert second.rest() == b"last words"
+    first.reset()
+    assert proxy.exchange()["error"] == "one side of the tunnel was reset"
+    with pytest.raises(BrokenPipeError):
+        second.send("to nobody")
+
+
+@pytest.mark.parametrize("side", ["client", "origin"])
+def test_f6_a_half_closed_tunnel_in_which_nobody_says_more_stands(proxy, client, origin, side):
+    wire = tunnel(client, origin)
+    first, second = (client, wire) if side == "client" else (wire, client)
+    first.half_close()
+    second.at_end()
+    first.nothing(4)  # longer than it takes to find a reset
+    second.send("still here")
+    assert first.exactly(10) == b"still here"
+
+
 def test_f6_a_half_close_before_the_101_is_not_lost(client, origin):
     client.send(offer(), "all I have to say")
     client.half_close()
