@@ -34,8 +34,9 @@ class Span:
     def __exit__(self, kind, value, trace):
         if kind is None:
             took = time.monotonic() - self.began
-            # The clock of the loop is read once a turn: a hundredth may be missing.
-            assert self.seconds - 0.02 <= took <= self.seconds + LATE, took
+            # The clock of the loop is read once a turn, and on a busy machine this one is begun
+            # late: hundredths may be missing.
+            assert 0.9 * self.seconds - 0.02 <= took <= self.seconds + LATE, took
 
 
 def times(**seconds):
