@@ -160,7 +160,7 @@ static int set_list(lua_State *L, struct head *h, struct slice name)
     char why[SEQUENCE_WHY_MAX];
     int count = sequence_length(L, 3, why);
 
-    budget_spend(L, SEQUENCE_STEPS(count));
+    budget_check(L);
     if (count < 0)
         return luaL_error(L, "headers: in the list of values for \"%s\" %s", lua_tostring(L, 2),
                           why);

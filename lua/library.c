@@ -108,7 +108,7 @@ static int match_address(lua_State *L)
     if (lua_istable(L, 2)) {
         char hole[SEQUENCE_WHY_MAX];
         int count = sequence_length(L, 2, hole);
-        budget_spend(L, SEQUENCE_STEPS(count));
+        budget_check(L);
         if (count < 0)
             luaL_argerror(L, 2, lua_pushfstring(L, "in the list of networks %s", hole));
         for (int i = 1; i <= count; i++) {

@@ -10,14 +10,13 @@
 
 #include <lua.h>
 
-#define SEQUENCE_WHY_MAX       80
-#define SEQUENCE_STEPS(length) ((length) < 0 ? 1000u : (unsigned)(length))
+#define SEQUENCE_WHY_MAX 80
 
 /*
  * How many items the table at `index` has, if its keys are exactly 1 to that number; 0 if it is
  * empty. Else -1, and `why` says what is wrong: "place 2 is empty", "the key \"a\" is no place".
- * It takes as long as the table is: whoever asks for a script spends SEQUENCE_STEPS of its budget,
- * since a wrong one may be long as well.
+ * It takes as long as the table was at its largest, however few are left: whoever asks for a script
+ * looks at its budget afterwards (budget_check).
  */
 int sequence_length(lua_State *L, int index, char why[SEQUENCE_WHY_MAX]);
 

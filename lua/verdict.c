@@ -19,8 +19,10 @@
 struct reading {
     lua_State *L;
     struct policy_call *call;
-    struct field *fields; /* FIELDS_MAX of them: in read_answer, as most answers have none */
+    struct field
+        *fields; /* FIELDS_MAX and a Content-Type: in read_answer, as most answers have none */
     size_t count;
+    size_t lists; /* of values, empty ones included: to look at one takes time */
     size_t bytes; /* that they take on the wire */
     bool typed;   /* a Content-Type is among them */
     char *why;
@@ -61,6 +63,19 @@ static bool read_status(const struct reading *r, int index)
     return true;
 }
 
+static bool has_room(const struct reading *r, size_t fields)
+{
+    const struct limits *limits = &r->call->view->settings->limits;
+
+    if (fields < FIELDS_MAX && fields < limits->fields && r->bytes <= limits->head)
+        return true;
+    snprintf(
+        r->why, r->why_size,
+        "answer: more header fields than limits.fields (%u here at most) and limits.head allow",
+        FIELDS_MAX);
+    return false;
+}
+
 static bool read_value(struct reading *r, struct slice name)
 {
     size_t len;
@@ -77,13 +92,9 @@ static bool read_value(struct reading *r, struct slice name)
                  "answer: headers[\"%.*s\"] holds a control byte (CR, LF, NUL)", SLICE_ARG(name));
         return false;
     }
-    const struct limits *limits = &r->call->view->settings->limits;
     r->bytes += name.len + value.len + sizeof ": \r\n" - 1;
-    if (r->count == FIELDS_MAX || r->count == limits->fields || r->bytes > limits->head) {
-        snprintf(r->why, r->why_size,
-                 "answer: more header fields than limits.fields and limits.head allow");
+    if (!has_room(r, r->count))
         return false;
-    }
     struct field *f = &r->fields[r->count++];
     f->id = field_id_of(name);
     f->name = arena_copy(r->call->view->arena, name);
@@ -120,6 +131,8 @@ static bool read_field(struct reading *r)
     if (lua_type(r->L, -1) != LUA_TTABLE)
         return read_value(r, name);
     char hole[SEQUENCE_WHY_MAX];
+    if (!has_room(r, r->lists++))
+        return false;
     int values = sequence_length(r->L, -1, hole);
     if (values < 0) {
         snprintf(r->why, r->why_size, "answer: in the list headers[\"%.*s\"] %s", SLICE_ARG(name),
@@ -178,7 +191,7 @@ static bool keep_fields(struct reading *r)
 {
     struct verdict *v = &r->call->verdict;
 
-    if (v->has_body && !policy_answer_is_bodiless(v->status) && !r->typed && r->count < FIELDS_MAX)
+    if (v->has_body && !policy_answer_is_bodiless(v->status) && !r->typed)
         r->fields[r->count++] = (struct field){.name = SLICE("content-type"),
                                                .value = SLICE("text/plain; charset=utf-8")};
     if (r->count == 0)
@@ -271,7 +284,7 @@ static bool read_parts(struct reading *r, int index)
 
 static bool read_answer(struct reading *r, int index)
 {
-    struct field fields[FIELDS_MAX];
+    struct field fields[FIELDS_MAX + 1];
 
     r->fields = fields;
     bool good = read_parts(r, index);
@@ -313,6 +326,16 @@ static bool read_word(struct reading *r, int index)
     return true;
 }
 
+/* Not what has the keys of an answer, nor what might inherit them: that is none, and fails. */
+static bool is_offer(lua_State *L, int index)
+{
+    bool inherits = lua_getmetatable(L, index) != 0;
+
+    if (inherits)
+        lua_pop(L, 1);
+    return !sequence_is_record(L, index) && (!inherits || lua_objlen(L, index) > 0);
+}
+
 bool verdict_read(lua_State *L, int index, struct policy_call *call, char *why, size_t why_size)
 {
     struct reading r;
@@ -321,6 +344,7 @@ bool verdict_read(lua_State *L, int index, struct policy_call *call, char *why, 
     r.L = L;
     r.call = call;
     r.count = 0;
+    r.lists = 0;
     r.bytes = 0;
     r.typed = false;
     r.why = why;
@@ -337,7 +361,7 @@ bool verdict_read(lua_State *L, int index, struct policy_call *call, char *why, 
     case LUA_TBOOLEAN:
         return upgrade ? read_upgrade(&r, index) : refuse(&r, index);
     case LUA_TTABLE:
-        if (upgrade && !sequence_is_record(L, index))
+        if (upgrade && is_offer(L, index))
             return read_upgrade(&r, index);
         return read_answer(&r, index);
     default:

@@ -1,15 +1,14 @@
 -- websocket_origins: which web sites may open a WebSocket here.
 --
 -- A hook for `upgrade`. A browser sends the cookies of your site with a WebSocket that any other
--- site opens; only `Origin` tells them apart. An offer of WebSocket from elsewhere is answered 403.
--- Offers of other protocols are left to the default: they go on as ordinary requests.
+-- site opens; only `Origin` tells them apart. One from elsewhere is answered 403. Offers of other
+-- protocols go on as ordinary requests.
 --
 -- Options:
 --   origins   text or list, required: "https://app.example"; "https://*.app.example" stands for
 --             every name below it, at any depth, not for app.example itself. A port is written
 --             unless it is the scheme's own: 443 of https, 80 of http
---   missing   boolean: whether clients without `Origin`, which are no browsers, pass.
---             Default: false
+--   missing   boolean, default false: whether clients without `Origin`, which are no browsers, pass
 --
 -- Example:
 --   local websocket_origins = require "interim.scripts.websocket_origins"
@@ -46,7 +45,8 @@ local function is_origin(text)
   if not scheme or scheme == "ws" or scheme == "wss" then return false end
   local port = host:match(":%d+$") or ""
   host = host:sub(1, -#port - 1)
-  return port ~= own_ports[scheme] and (host:find("^[%w_][%w._-]*$") or host:find("^%[[%x:.]+%]$"))
+  local name = own_ports[scheme] and "^[%w_][%w._-]*$" or "^[%w._-]+$" -- app://- is one
+  return port ~= own_ports[scheme] and (host:find(name) or host:find("^%[[%x:.]+%]$"))
 end
 
 return function(given)

@@ -51,7 +51,7 @@ test("what is no origin is an error when the policy is loaded", function()
       "origins%[1%] must be the origin of a web page")
   end
   websocket_origins { origins = {
-    "http://[::1]:3000", "http://127.0.0.1:443", "https://a_b.example.", "app://localhost",
+    "http://[::1]:3000", "http://127.0.0.1:443", "https://a_b.example.", "app://localhost", "app://-",
     "chrome-extension://abcdef", "https://*.xn--bcher-kva.example:8443",
   } }
   expect_error(function() websocket_origins {} end, "the option origins is missing")

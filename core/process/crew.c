@@ -157,6 +157,9 @@ static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
     settle(&crew->slots[worker->number - 1].stats);
     child_ending(child->rstatus, ending);
     worker->state = CREW_EMPTY;
+    if (was == CREW_LEAVING && child->rstatus != 0)
+        log_error("worker %u (pid %d) %s before it had finished; it is not replaced",
+                  worker->number, (int)child->rpid, ending);
     if (crew->ending) {
         check_empty(crew);
     } else if (!crew->started) {

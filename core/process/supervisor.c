@@ -317,6 +317,11 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *signal, int events
     struct supervisor *s = signal->data;
     (void)loop;
     (void)events;
+    if (s->phase == PHASE_ENDING && (signal->signum == SIGHUP || signal->signum == SIGUSR2)) {
+        log_warning("stopping: %s comes too late",
+                    signal->signum == SIGHUP ? "a reload" : "an upgrade");
+        return;
+    }
     switch (signal->signum) {
     case SIGHUP:
         want_reload(s);

@@ -247,8 +247,14 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events
 
 static void drain(struct worker *w, double seconds)
 {
-    if (ev_is_active(&w->deadline))
+    if (ev_is_active(&w->deadline)) {
+        if (seconds < ev_timer_remaining(w->loop, &w->deadline)) {
+            ev_timer_stop(w->loop, &w->deadline);
+            ev_timer_set(&w->deadline, seconds, 0);
+            ev_timer_start(w->loop, &w->deadline);
+        }
         return;
+    }
     forget_prepared(w);
     for (size_t i = 0; i < w->start.ports.count; i++) {
         proxy_unlisten(w->proxy, w->start.ports.port[i].fd);

@@ -301,8 +301,9 @@ struct client *client_that_yields(struct proxy *p)
 void client_retire(struct client *c)
 {
     assert(c->step == CLIENT_PROXY || (c->step == CLIENT_HEAD && !c->head_begun));
-    /* One that was only just accepted has a request on its way. */
-    if (c->fresh)
+    /* One that was only just accepted has a request on its way, another may have sent one already:
+     * to close over it would be a reset. The answer says that it is the last. */
+    if (c->fresh || conn_has_unread(&c->conn))
         deadline_set(&c->deadline, client_settings(c)->timeouts.linger);
     else
         client_end_idle(c);

@@ -82,7 +82,8 @@ void client_reset(struct client *c);
  * not idle, and is set aside when it is met. NULL: none among the first few. */
 struct client *client_that_yields(struct proxy *p);
 
-/* For a drain: closes an idle client, or lets one that was only just accepted ask once. */
+/* For a drain: closes an idle client, or lets one ask once that was only just accepted or has sent
+ * a request already. */
 void client_retire(struct client *c);
 
 /* Closes at once, whatever is under way. */

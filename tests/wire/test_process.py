@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from harness import PATIENCE, Proxy, binary, free_port, is_counted, is_sanitized, policy_text
+from harness import (PATIENCE, Proxy, binary, free_port, is_counted, is_sanitized, policy_text,
+                     stopped)
 from scenes import OK, exchange, get, post
-from test_upgrade import offer, switching
+from test_upgrade import offer, switching, tunnel
 
 
 @pytest.fixture
@@ -110,6 +111,36 @@ def test_sigterm_lets_a_tunnel_end(running, origin):
     client.close()
     wire.at_end()
     wire.close()
+    proxy.stop()
+
+
+def test_a_drain_answers_what_idle_clients_have_sent_already(running, origin):
+    proxy = running("request = function() return 204 end,")
+    clients = [proxy.client() for _ in range(5)]
+    for client in clients:
+        client.send(get())
+        assert not client.response().closes()
+    with stopped(proxy):
+        for client in clients:
+            client.send(get())
+        proxy.kill(signal.SIGTERM)
+        proxy.log.wait("draining")
+    for client in clients:
+        assert client.response().status == 204
+        client.at_end()
+    proxy.stop()
+
+
+def test_a_worker_that_dies_in_a_drain_is_told_of(running, origin):
+    proxy = running("")
+    tunnel(proxy.client(), origin)
+    (worker,) = proxy.workers()
+    proxy.kill(signal.SIGTERM)
+    proxy.log.wait("draining")
+    proxy.kill(signal.SIGHUP)
+    proxy.log.wait("stopping: a reload comes too late")
+    os.kill(worker, signal.SIGKILL)
+    proxy.log.wait("killed by signal 9 .* before it had finished")
     proxy.stop()
 
 

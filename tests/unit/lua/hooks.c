@@ -169,9 +169,16 @@ static void an_answer_that_cannot_be_sent_fails_and_says_why(void **state)
         {"{ status = 200, body = ('x'):rep(2^23 + 1) }",
          "answer: a body of 8388609 bytes is over 8 MiB"},
         {"{ status = 200, headers = { a = ('x'):rep(40000) } }",
-         "answer: more header fields than limits.fields and limits.head allow"},
+         "answer: more header fields than limits.fields (128 here at most) and limits.head "
+         "allow"},
+        {"{ status = 200, headers = { a = {}, b = {}, c = {}, d = {}, e = {}, f = {}, g = {}, h = "
+         "{}, "
+         "i = {} } }",
+         "answer: more header fields than limits.fields (128 here at most) and limits.head "
+         "allow"},
         {"{ status = 200, headers = { a = { 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x' } } }",
-         "answer: more header fields than limits.fields and limits.head allow"},
+         "answer: more header fields than limits.fields (128 here at most) and limits.head "
+         "allow"},
     };
     struct scene *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -268,6 +275,7 @@ static void a_table_that_is_no_list_of_protocols_offers_nothing(void **state)
         {"{ 'websocket', 403 }",
          "in which place 2 is 403; a protocol is text such as \"websocket\""},
         {"{ require('interim').json.null }", "in which place 1 is interim.json.null"},
+        {"setmetatable({}, { __index = { status = 403 } })", "answer: status must be"},
     };
     struct scene *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
