@@ -71,7 +71,7 @@ static bool has_room(const struct reading *r, size_t fields)
         return true;
     snprintf(
         r->why, r->why_size,
-        "answer: more header fields than limits.fields (%u here at most) and limits.head allow",
+        "answer: more header fields than limits.fields (%d here at most) and limits.head allow",
         FIELDS_MAX);
     return false;
 }
