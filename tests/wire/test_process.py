@@ -139,6 +139,8 @@ def test_a_worker_that_dies_in_a_drain_is_told_of(running, origin):
     proxy.log.wait("draining")
     proxy.kill(signal.SIGHUP)
     proxy.log.wait("stopping: a reload comes too late")
+    proxy.kill(signal.SIGUSR2)
+    proxy.log.wait("stopping: an upgrade comes too late")
     os.kill(worker, signal.SIGKILL)
     proxy.log.wait("killed by signal 9 .* before it had finished")
     proxy.stop()
