@@ -26,6 +26,17 @@ struct mark {
 
 #define MARKS_MAX 64
 
+/* From this byte on, what was said or heard moved at this time, or later. */
+struct moment {
+    size_t from;
+    double at;
+};
+
+struct moments {
+    struct moment of[MARKS_MAX];
+    size_t count;
+};
+
 struct end {
     int fd;      /* -1: closed by the script */
     bool paused; /* does not read */
@@ -40,6 +51,7 @@ struct end {
     size_t answers; /* final responses said */
     struct mark marks[MARKS_MAX];
     size_t mark_count;
+    struct moments said_at, heard_at;
     bool switched; /* a 101 was said */
     bool proxied;  /* what it hears begins with a PROXY header */
 };
@@ -61,6 +73,9 @@ void end_finish(struct end *e);
 
 /* How many requests had been heard when this byte was sent; SIZE_MAX: nobody knows. */
 size_t end_asked_at(const struct end *e, size_t byte);
+
+/* When this byte was said or heard, as faults_now tells it; NAN: nobody knows. */
+double end_when(const struct moments *m, size_t byte);
 
 /* Requests heard. *target is that of the oldest one without an answer, or `?`. */
 size_t end_requests(const struct end *e, char *target);

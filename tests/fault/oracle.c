@@ -3,7 +3,7 @@
  */
 #include "oracle.h"
 
-#include "books.h"
+#include "waits.h"
 
 #include <string.h>
 
@@ -271,6 +271,8 @@ const char *oracle_judge(const struct stage *s)
         return wrong;
     for (size_t i = 0; i < b->client_count && wrong == NULL; i++)
         wrong = judge_client(b, &b->clients[i]);
+    for (size_t i = 0; i < b->client_count && wrong == NULL; i++)
+        wrong = waits_cut_short(&b->clients[i], &s->clients[i]);
     for (size_t i = 0; i < b->origin_count && wrong == NULL; i++)
         wrong = judge_origin(b, &b->origins[i]);
     return wrong != NULL ? wrong : judge_sum(s, b);

@@ -10,6 +10,7 @@
  * NULL, or what is wrong: the first of
  *  - a worker that does not come to rest, spins, or loses memory, sockets, lines of its log;
  *  - counters that break the laws of proxy/stats.h;
+ *  - anybody that waits longer than a deadline allows, or hears too soon of one: waits.h;
  *  - a client that heard more answers than it asked for, one that no origin gave to this request,
  * one that looks whole and is not, a 1xx that no origin sent or in HTTP/1.0, anything behind
  *    `Connection: close`, bytes in a tunnel that the origin did not say;
