@@ -272,7 +272,7 @@ const char *oracle_judge(const struct stage *s)
     for (size_t i = 0; i < b->client_count && wrong == NULL; i++)
         wrong = judge_client(b, &b->clients[i]);
     for (size_t i = 0; i < b->client_count && wrong == NULL; i++)
-        wrong = waits_cut_short(&b->clients[i], &s->clients[i]);
+        wrong = waits_cut_short(s, &b->clients[i], &s->clients[i]);
     for (size_t i = 0; i < b->origin_count && wrong == NULL; i++)
         wrong = judge_origin(b, &b->origins[i]);
     return wrong != NULL ? wrong : judge_sum(s, b);

@@ -3,7 +3,7 @@
  */
 #include "waits.h"
 
-#include <string.h>
+#include <math.h>
 
 /* Of default_timeouts. */
 #define HEADER     30
@@ -35,7 +35,9 @@ static double longest_before_answer(const struct stage *s, const struct dialogue
     if (answered >= d->asked.count)
         return d->asked.rest.len > 0 && d->asked.bad == NULL ? HEADER + of_hooks(s) : IDLE;
     question = &d->asked.entries[answered];
-    if (question->m.whole || origin_paused || wire_field(&question->m, "Expect").len > 0)
+    /* An origin that cannot be written to any more may still speak: its answer is waited for. */
+    if (question->m.whole || origin_paused || s->blind ||
+        wire_field(&question->m, "Expect").len > 0)
         return RESPONSE + of_hooks(s);
     return BODY + of_hooks(s);
 }
@@ -47,14 +49,15 @@ static double longest(const struct stage *s, const struct dialogue *d, const str
     const struct entry *last = NULL;
     size_t answered = 0;
 
-    if (client->own == ENDED)
-        return HALF_CLOSE + LINGER;
     for (size_t i = 0; i < d->answered.count; i++) {
         if (wire_status(&d->answered.entries[i].m) < 200)
             continue;
         last = &d->answered.entries[i];
         answered++;
     }
+    /* Behind requests that are not read yet, its end is not seen. */
+    if (client->own == ENDED && answered + 1 >= d->asked.count)
+        return HALF_CLOSE + LINGER;
     if (last != NULL && !last->m.whole)
         return STALL + WAITS_STEP;
     return longest_before_answer(s, d, answered, origin_paused);
@@ -66,6 +69,16 @@ static bool is_paused(const struct end *ends, size_t count)
         if (ends[i].paused)
             return true;
     return false;
+}
+
+/* Of requests whose answers nobody hears, each may take its time, and is found out a step later. */
+static size_t unheard(const struct stage *s, const struct books *b)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < b->client_count; i++)
+        count += s->clients[i].paused ? b->clients[i].asked.count : 0;
+    return count;
 }
 
 static bool is_open(const struct end *client)
@@ -85,19 +98,16 @@ static bool are_accepted(const struct stage *s)
 
 const char *waits_overdue(const struct stage *s, double quiet)
 {
-    bool client_paused = is_paused(s->clients, s->client_count);
     bool origin_paused = is_paused(s->origins, s->origin_count);
-    const struct books *b;
+    const struct books *b = books_of(s);
+    double most;
 
-    if (s->stats.tunnels > 0)
+    if (b == NULL || s->stats.tunnels > 0)
         return NULL;
-    /* Of those behind one another, who hear nothing of it, each may have its time. */
-    if (client_paused && origin_paused)
-        return NULL;
-    if (quiet > RESPONSE + of_hooks(s) && s->stats.open + s->stats.upstream_open > 0)
+    most = RESPONSE + of_hooks(s) + WAITS_LONG * (double)unheard(s, b);
+    if (quiet > most && s->stats.open + s->stats.upstream_open > 0)
         return "a connection is left open when all that it can wait for has taken too long";
-    b = books_of(s);
-    if (b == NULL || client_paused || !are_accepted(s))
+    if (is_paused(s->clients, s->client_count) || !are_accepted(s))
         return NULL;
     for (size_t i = 0; i < b->client_count; i++)
         if (is_open(&s->clients[i]) &&
@@ -108,44 +118,98 @@ const char *waits_overdue(const struct stage *s, double quiet)
 
 double waits_next_look(double quiet)
 {
-    static const double looks[] = {1.1, 3.1, 10.1, 15.1, 30.1, 45.1, 60.1, 76.1, 90.1, 101, 111};
+    static const double looks[] = {1.1, 3.1, 10.1, 15.1, 30.1, 45.1, 60.1, 76.1, 90.1, 101};
 
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
         if (looks[i] > quiet)
             return looks[i];
-    return 0;
+    return quiet < WAITS_LONG ? WAITS_LONG : quiet + WAITS_LONG;
 }
 
 /* ---- too short ---- */
 
-/* Since when it can have waited for this answer: its first byte, or all of its head or of itself,
- * was sent. NAN: not known. */
-static double since(const struct dialogue *d, const struct end *end, const struct entry *answer,
-                    bool head)
+/* When the first byte behind the request before this one was sent: it may be an empty line. */
+static double begun(const struct dialogue *d, const struct end *client, size_t question)
+{
+    const char *first = client->said.bytes;
+
+    if (question > 0 && question <= d->asked.count)
+        first = d->asked.entries[question - 1].after.at;
+    return end_when(&client->said_at, (size_t)(first - client->said.bytes));
+}
+
+/* When the last byte of its head was sent; NAN: not yet. */
+static double put(const struct dialogue *d, const struct end *client, size_t question)
+{
+    struct slice head = SLICE_INIT("");
+
+    if (question < d->asked.count)
+        head = d->asked.entries[question].m.head;
+    return head.len > 0
+               ? end_when(&client->said_at, (size_t)(head.at - client->said.bytes) + head.len - 1)
+               : (double)NAN;
+}
+
+/* When it last sent something before that time; NAN: not known. */
+static double last_said(const struct end *client, double before)
+{
+    const struct moments *m = &client->said_at;
+    double at = (double)NAN;
+
+    for (size_t i = 0; i < m->count && m->of[i].at < before - EARLY; i++)
+        at = m->of[i].at;
+    return m->count < MARKS_MAX ? at : (double)NAN;
+}
+
+/* Every byte of it is progress, what frames chunks is not. */
+static bool is_counted_body(const struct dialogue *d, size_t question)
 {
     const struct message *m;
 
-    if (answer->question >= d->asked.count)
-        return end_when(&end->said_at, (size_t)(d->asked.rest.at - end->said.bytes));
-    m = &d->asked.entries[answer->question].m;
-    return end_when(&end->said_at,
-                    (size_t)(m->head.at - end->said.bytes) + (head ? m->head.len - 1 : 0));
+    if (question >= d->asked.count)
+        return false;
+    m = &d->asked.entries[question].m;
+    return !m->whole && m->body.len > 0 && wire_field(m, "Content-Length").len > 0;
 }
 
-const char *waits_cut_short(const struct dialogue *client, const struct end *end)
+/* A time that is not known is not too short. */
+static const char *judge_moment(const struct dialogue *d, const struct end *client,
+                                const struct entry *answer, double heard, bool prompt)
 {
-    for (size_t i = 0; i < client->answered.count; i++) {
-        const struct entry *answer = &client->answered.entries[i];
-        double heard =
-            end_when(&end->heard_at, (size_t)(answer->m.head.at - end->heard.bytes)) + EARLY;
-        unsigned status = wire_status(&answer->m);
-        bool own = wire_field(&answer->m, "X-For").len == 0;
-        if (own && status == 408 && heard - since(client, end, answer, false) < HEADER)
+    size_t question = answer->question;
+
+    switch (wire_status(&answer->m)) {
+    case 408:
+        if (heard - begun(d, client, question) < HEADER - EARLY)
             return "a client heard too soon that it took too long";
-        if (own && status == 522 && heard - since(client, end, answer, true) < CONNECT)
-            return "a client heard too soon that an origin did not take its request";
-        if (own && status == 524 && heard - since(client, end, answer, true) < RESPONSE)
-            return "a client heard too soon that an origin did not answer";
+        if (prompt && is_counted_body(d, question) &&
+            heard - last_said(client, heard) < BODY - EARLY)
+            return "a client heard too soon that its body stopped";
+        return NULL;
+    case 522:
+        return heard - put(d, client, question) < CONNECT - EARLY
+                   ? "a client heard too soon that an origin did not take its request"
+                   : NULL;
+    case 524:
+        return heard - put(d, client, question) < RESPONSE - EARLY
+                   ? "a client heard too soon that an origin did not answer"
+                   : NULL;
+    default:
+        return NULL;
     }
-    return NULL;
+}
+
+const char *waits_cut_short(const struct stage *s, const struct dialogue *d,
+                            const struct end *client)
+{
+    const char *wrong = NULL;
+
+    for (size_t i = 0; i < d->answered.count && wrong == NULL; i++) {
+        const struct entry *answer = &d->answered.entries[i];
+        double heard =
+            end_when(&client->heard_at, (size_t)(answer->m.head.at - client->heard.bytes));
+        if (wire_field(&answer->m, "X-For").len == 0)
+            wrong = judge_moment(d, client, answer, heard, !s->blind);
+    }
+    return wrong;
 }

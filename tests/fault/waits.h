@@ -17,10 +17,14 @@ const char *waits_overdue(const struct stage *s, double quiet);
 
 #define WAITS_STEP 16
 
-/* How long quiet must have lasted when it is worth looking again; 0: it has lasted long enough. */
+/* Longer than anything but a tunnel may wait. */
+#define WAITS_LONG 111
+
+/* How long quiet must have lasted when it is worth looking again. */
 double waits_next_look(double quiet);
 
 /* NULL, or that a client was told too soon that something took too long. */
-const char *waits_cut_short(const struct dialogue *client, const struct end *end);
+const char *waits_cut_short(const struct stage *s, const struct dialogue *d,
+                            const struct end *client);
 
 #endif
