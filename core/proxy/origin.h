@@ -52,7 +52,10 @@ bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh);
 /* True if a connection is there and can be written to. */
 bool origin_is_ready(const struct origin *o);
 
-/* Everything sent so far was taken. */
+/* Not all that was sent has been taken. */
+bool origin_has_waiting(const struct origin *o);
+
+/* Likewise, once what was put has been sent. */
 bool origin_is_blocked(struct origin *o);
 
 /* What stands before the first request on a new connection. Copied. */
