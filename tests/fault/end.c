@@ -117,17 +117,32 @@ static void mark(struct end *e)
     char target;
     size_t asked = e->paused ? SIZE_MAX : end_requests(e, &target);
 
-    if (e->mark_count < MARKS_MAX && (last == NULL || last->asked != asked))
-        e->marks[e->mark_count++] = (struct mark){e->sent, asked};
+    if (e->mark_count < MARKS_MAX &&
+        (last == NULL || last->asked != asked || last->heard != e->heard.len))
+        e->marks[e->mark_count++] = (struct mark){e->sent, asked, e->heard.len};
+}
+
+static const struct mark *mark_of(const struct end *e, size_t byte)
+{
+    const struct mark *last = NULL;
+
+    if (e->mark_count == MARKS_MAX)
+        return NULL;
+    for (size_t i = 0; i < e->mark_count && e->marks[i].from <= byte; i++)
+        last = &e->marks[i];
+    return last;
 }
 
 size_t end_asked_at(const struct end *e, size_t byte)
 {
-    size_t asked = SIZE_MAX;
+    const struct mark *mark = mark_of(e, byte);
+    return mark != NULL ? mark->asked : SIZE_MAX;
+}
 
-    for (size_t i = 0; i < e->mark_count && e->marks[i].from <= byte; i++)
-        asked = e->marks[i].asked;
-    return e->mark_count < MARKS_MAX ? asked : SIZE_MAX;
+size_t end_heard_at(const struct end *e, size_t byte)
+{
+    const struct mark *mark = mark_of(e, byte);
+    return mark != NULL && mark->asked != SIZE_MAX ? mark->heard : SIZE_MAX;
 }
 
 static void speak(struct end *e)

@@ -19,9 +19,9 @@ struct text {
 
 enum parting { HERE, ENDED, RESET }; /* of the other side, as this one has seen it */
 
-/* From this byte on, what was sent was sent when so many requests had been heard. */
+/* From this byte on, what was sent was sent when so many requests, and bytes, had been heard. */
 struct mark {
-    size_t from, asked;
+    size_t from, asked, heard;
 };
 
 #define MARKS_MAX 64
@@ -71,8 +71,9 @@ void end_answer(struct end *e, struct slice bytes);
 /* Ends its sending side behind what was said. */
 void end_finish(struct end *e);
 
-/* How many requests had been heard when this byte was sent; SIZE_MAX: nobody knows. */
+/* How many requests, or bytes, had been heard when this byte was sent; SIZE_MAX: nobody knows. */
 size_t end_asked_at(const struct end *e, size_t byte);
+size_t end_heard_at(const struct end *e, size_t byte);
 
 /* When this byte was said or heard, as faults_now tells it; NAN: nobody knows. */
 double end_when(const struct moments *m, size_t byte);
