@@ -146,14 +146,22 @@ bool inherit_ports(struct ports *out, struct ports *admin, const struct settings
     return ok;
 }
 
+/* True: who passed the sockets on has lost patience and goes on by itself; it is still there. */
+static bool comes_too_late(void)
+{
+    char byte;
+    return send(answer_fd, INHERIT_DONE, sizeof INHERIT_DONE - 1, MSG_NOSIGNAL) < 0 &&
+           recv(answer_fd, &byte, sizeof byte, MSG_DONTWAIT) < 0;
+}
+
 void inherit_done(struct ports *ports, struct ports *admin)
 {
-    ports_claim(ports);
-    ports_claim(admin);
-    if (answer_fd < 0)
-        return;
-    (void)!send(answer_fd, INHERIT_DONE, sizeof INHERIT_DONE - 1, MSG_NOSIGNAL);
-    sys_close(answer_fd);
+    if (answer_fd < 0 || !comes_too_late()) {
+        ports_claim(ports);
+        ports_claim(admin);
+    }
+    if (answer_fd >= 0)
+        sys_close(answer_fd);
     answer_fd = -1;
 }
 

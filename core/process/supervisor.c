@@ -38,6 +38,7 @@ struct supervisor {
     bool reload_wanted;  /* SIGHUP came before there was anything to reload, or in an upgrade */
     bool upgrade_wanted; /* SIGUSR2 came in a reload */
     bool handed_over;    /* another parent has the sockets */
+    bool deserted;       /* no worker is left */
     bool over;
     int status;
     struct crew_generation current;
@@ -135,9 +136,18 @@ static void on_died(void *arg, struct crew_worker *worker)
     reload_died(&s->reload, worker);
 }
 
+/* Who was to take over may have sockets of its own to take along. */
+static void end_when_alone(struct supervisor *s)
+{
+    if (s->phase == PHASE_ENDING && s->deserted && s->upgrade.pid == 0)
+        end(s);
+}
+
 static void on_empty(void *arg)
 {
-    end(arg);
+    struct supervisor *s = arg;
+    s->deserted = true;
+    end_when_alone(s);
 }
 
 static const struct crew_events crew_events = {
@@ -226,6 +236,16 @@ static void load(struct supervisor *s)
         give_up(s, status);
 }
 
+static void give_up_upgrade(struct supervisor *s, double seconds)
+{
+    static const char text[] = "upgrade given up: stopping";
+    if (s->upgrade.pid != 0 && s->phase != PHASE_ENDING) {
+        log_warning("%s", text);
+        desk_tell_all(&s->desk, CLI_UPGRADE, 0, false, text);
+    }
+    upgrade_cancel(&s->upgrade, seconds);
+}
+
 static void stop(struct supervisor *s, bool at_once)
 {
     if (s->phase == PHASE_LOADING) {
@@ -235,11 +255,13 @@ static void stop(struct supervisor *s, bool at_once)
     }
     double seconds = config_settings(&s->current.config)->drain;
     bool hurried = at_once || s->phase == PHASE_ENDING;
+    /* A program that never took over is none whose end matters to a service manager. */
+    bool announced = s->phase == PHASE_RUNNING && !s->handed_over;
+    give_up_upgrade(s, hurried ? 0 : seconds);
     s->phase = PHASE_ENDING;
     reload_cancel(&s->reload);
-    upgrade_cancel(&s->upgrade);
     desk_close(&s->desk);
-    if (!s->handed_over)
+    if (announced)
         notify_send(&s->notify, "STOPPING=1\nSTATUS=Draining");
     /* From here on new clients are refused by the kernel, not left to wait in a queue. */
     ports_close_except(&s->current.ports, NULL);
@@ -267,6 +289,10 @@ static void on_upgraded(void *arg, pid_t pid, const char *why)
 {
     struct supervisor *s = arg;
     char text[128];
+    if (pid == 0 && s->phase == PHASE_ENDING) {
+        end_when_alone(s);
+        return;
+    }
     if (pid == 0) {
         refuse_upgrade(s, why);
         go_on(s);

@@ -443,6 +443,29 @@ def test_sigterm_during_an_upgrade_ends_both(upgradable):
     wait_for(lambda: not any(alive(pid) for pid in children), "the new program stays")
 
 
+# It takes its time in every process that loads it, so that its successor can be met half-way.
+SLOW = "local begun = os.clock()\nwhile os.clock() - begun < 1 do end"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, shared_path, number):
+    proxy = upgradable()
+    listen, path = proxy.listen, shared_path / "front"
+    proxy.policy.write_text(proxy.policy_now().replace(f'"{listen}"', f'{{ "{listen}", "unix:{path}" }}')
+                            .replace("return {", SLOW + "\nreturn {"))
+    with subprocess.Popen([binary(), "upgrade", str(proxy.process.pid)], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as asking:
+        wait_for(path.exists, "the new program does not listen")
+        children = set(proxy.workers())
+        proxy.stop(number)
+        _, said = asking.communicate(timeout=PATIENCE)
+    assert said == "interim: upgrade given up: stopping\n" and asking.returncode == 1
+    assert "upgrade given up: stopping" in proxy.log.text()
+    # The program before has waited for that.
+    assert not path.exists()
+    assert not any(alive(pid) for pid in children)
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["upgraded", "failed"])
 def test_a_reload_asked_for_during_an_upgrade_is_done_by_who_is_there_then(upgradable, tmp_path, fails):
     proxy = upgradable()
@@ -517,6 +540,26 @@ def test_sockets_of_the_service_manager_are_used(tmp_path, origin, shared_path):
     assert process.wait(PATIENCE) == 0
     assert path.exists()  # it is the service manager's
     origin.hang_up()
+
+
+def test_paths_stay_with_a_predecessor_that_has_lost_patience(tmp_path, shared_path):
+    path = shared_path / "front"
+    local = listening(path)
+    before, answer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    before.shutdown(socket.SHUT_RD)
+    high = socket.socket(fileno=fcntl.fcntl(answer.fileno(), fcntl.F_DUPFD_CLOEXEC, 60))
+    answer.close()
+    command, fds = activated(tmp_path, [local, high], f'"unix:{path}"')
+    command[2] = command[2].replace("LISTEN_FDS=2", "LISTEN_FDS=1 LISTEN_FDNAMES=interim-owned "
+                                                    "INTERIM_UPGRADE_FD=4")
+    process = start_activated(command, fds)
+    while "ready:" not in process.stderr.readline():
+        assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert path.exists()
+    before.close()
 
 
 @pytest.mark.parametrize("case", ["unmatched", "not listening", "another process"])
