@@ -435,6 +435,7 @@ int supervisor_run(const struct cli *cli)
     if (!s.over)
         ev_run(s.loop, 0);
     clean_up(&s);
+    status_log_lost(&s.crew);
     if (s.status == EXIT_SUCCESS)
         log_info("stopped");
     return s.status;
