@@ -264,6 +264,34 @@ def test_another_users_process_is_not_taken_for_the_one_that_runs(rogue):
     assert (done.returncode, done.stdout) == (0, "reloaded: policy generation 7\n")
 
 
+# In a network and a /run of its own: what root is told before and after somebody made the folders.
+SERVICE = r"""
+mount -t tmpfs -o mode=0755 none /run
+"$2" -c "$3" '+reloaded: policy generation 7' stranger >"$4/pid" &
+while ! [ -s "$4/pid" ]; do sleep 0.05; done
+reload() { "$1" reload 2>&1 | sed -E 's/[0-9]+/N/g'; }
+mkdir -p /run/private/interim-a /run/user
+chown 65534 /run/user /run/private/interim-a
+ln -s private /run/interim-b
+reload "$1"
+ln -s private/interim-a /run/interim-a
+reload "$1"
+chmod 0777 /run
+reload "$1"
+kill %1
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a network and a mount namespace")
+def test_root_finds_a_service_that_has_a_user_of_its_own(shared_path):
+    done = subprocess.run(["unshare", "--net", "--mount", "bash", "-c", SERVICE, "service", binary(),
+                           sys.executable, ROGUE, str(shared_path)], capture_output=True, text=True,
+                          timeout=60)
+    nobody = ("interim: no interim is running here as root or as this user; another user's process N "
+              "says that it is one: if you know it, say so: interim reload N")
+    assert done.stdout.splitlines() == [nobody, "reloaded: policy generation N", nobody], done.stderr
+
+
 @pytest.mark.parametrize("sign", "+-")
 def test_what_is_said_does_not_speak_to_the_terminal(rogue, sign):
     done = run("reload", rogue(f"{sign}one\ntwo \x1b]0;x\x07\u009b\n"))
