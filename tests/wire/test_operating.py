@@ -292,6 +292,35 @@ def test_root_finds_a_service_that_has_a_user_of_its_own(shared_path):
     assert done.stdout.splitlines() == [nobody, "reloaded: policy generation N", nobody], done.stderr
 
 
+BUSY = r"""
+import os, pathlib, socket, subprocess, sys, time
+desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+desk.bind(f"\0interim-{os.getpid()}")
+desk.listen(0)
+crowd = []
+while not crowd or crowd[-1].connect_ex(desk.getsockname()) == 0:
+    crowd.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    crowd[-1].setblocking(False)
+asking = subprocess.Popen([sys.argv[1], "reload"], stdout=subprocess.PIPE, text=True)
+while asking.poll() is None and "unix" not in pathlib.Path(f"/proc/{asking.pid}/wchan").read_text():
+    time.sleep(0.01)
+for one in crowd:
+    one.close()
+while asking.poll() is None:
+    visitor = desk.accept()[0]
+    if visitor.recv(100):
+        visitor.send(b"+reloaded")
+print(asking.communicate()[0], asking.returncode)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a network namespace")
+def test_one_that_is_too_busy_to_let_anybody_in_is_waited_for():
+    done = subprocess.run(["unshare", "--net", sys.executable, "-c", BUSY, binary()],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout == "reloaded\n 0\n", done.stderr
+
+
 @pytest.mark.parametrize("sign", "+-")
 def test_what_is_said_does_not_speak_to_the_terminal(rogue, sign):
     done = run("reload", rogue(f"{sign}one\ntwo \x1b]0;x\x07\u009b\n"))
