@@ -28,10 +28,10 @@ POLICY = """admin = "127.0.0.1:0",
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, *args, rows=40, columns=120):
+    def __init__(self, *args, rows=40, columns=120, term="xterm"):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(binary(), [binary(), *args])
+            os.execve(binary(), [binary(), *args], {**os.environ, "TERM": term})
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.text = ""
 
@@ -125,6 +125,13 @@ def test_words_that_make_no_sense_are_refused(words):
     assert done.returncode == 2 and "--help" in done.stderr
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", ":", "0", "unix:", "status"])
+def test_an_address_that_is_none_is_a_wrong_command_line(address):
+    done = run("status", address)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f'interim: "{address}": ' in done.stderr and "expected" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["status", "top"])
 def test_each_has_a_help(command):
     done = run(command, "--help")
@@ -154,6 +161,8 @@ def test_top_draws_no_more_than_there_is_room_for(proxy):
     frame = top.wait(r"\033\[H(.*?)\033\[J")[1]
     lines = [re.sub(r"\033\[K", "", line) for line in frame.split("\r\n")]
     assert len(lines) == 5 and max(map(len, lines)) == 30
+    # What clears a line stands before it: behind a full one it would clear the last byte.
+    assert all(line.startswith("\033[K") for line in frame.removeprefix("\033[H").split("\r\n"))
     top.press(b"q")
     assert top.end() == 0
 
@@ -164,6 +173,35 @@ def test_top_gives_the_terminal_back_when_it_is_ended(proxy):
     os.kill(top.pid, signal.SIGTERM)
     top.wait(r"\033\[\?25h\033\[\?1049l")
     assert top.end() == 0
+
+
+def test_top_ends_as_well_at_the_key_that_quits(proxy):
+    top = Terminal("top", str(proxy.process.pid))
+    top.wait(r"interim ")
+    top.press(b"\x1c")
+    top.wait(r"\033\[\?25h\033\[\?1049l")
+    assert top.end() == 0
+
+
+def test_top_gives_the_terminal_back_while_it_is_stopped(proxy):
+    top = Terminal("top", str(proxy.process.pid))
+    top.wait(r"interim ")
+    modes = termios.tcgetattr(top.fd)
+    top.press(b"\x1a")
+    top.wait(r"\033\[\?25h\033\[\?1049l")
+    _, status = os.waitpid(top.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status) and termios.tcgetattr(top.fd) != modes
+    os.kill(top.pid, signal.SIGCONT)
+    top.wait(r"\033\[\?1049h\033\[\?25l.*interim ")
+    assert termios.tcgetattr(top.fd) == modes
+    top.press(b"q")
+    assert top.end() == 0
+
+
+def test_top_prints_once_on_a_terminal_that_cannot_be_drawn_on(proxy):
+    top = Terminal("top", str(proxy.process.pid), term="dumb")
+    top.wait(r"answered +upstream 0/s")
+    assert "\033" not in top.text and top.end() == 0
 
 
 def test_top_says_when_nothing_comes_any_more(start):
