@@ -93,8 +93,10 @@ static bool take(struct ports *out, struct ports *admin, int fd, bool owned,
     if (take_admin(admin, fd, false, settings))
         return true;
     snprintf(why, why_size,
-             "LISTEN_FDS: the socket on %s was passed on, but `listen` does not name it; add it "
-             "there, or stop passing it on",
+             answer_fd >= 0 ? "clients are accepted on %s, which `listen` no longer names; reload "
+                              "before an upgrade"
+                            : "LISTEN_FDS: the socket on %s was passed on, but `listen` does not "
+                              "name it; add it there, or stop passing it on",
              addr_text(&bound, text));
     return false;
 }
@@ -163,6 +165,12 @@ void inherit_done(struct ports *ports, struct ports *admin)
     if (answer_fd >= 0)
         sys_close(answer_fd);
     answer_fd = -1;
+}
+
+void inherit_failed(const char *why)
+{
+    if (answer_fd >= 0)
+        (void)!send(answer_fd, why, strlen(why), MSG_NOSIGNAL);
 }
 
 static bool set_number(const char *variable, int n)

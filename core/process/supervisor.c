@@ -116,6 +116,7 @@ static void on_failed(void *arg, const char *why)
 {
     struct supervisor *s = arg;
     log_error("cannot start: %s; exiting", why);
+    inherit_failed(why);
     s->status = EXIT_FAILURE;
     s->phase = PHASE_ENDING;
     crew_stop(&s->crew);
@@ -168,6 +169,7 @@ static void start(struct supervisor *s)
     if (!inherit_ports(&inherited, &admin, settings, why, sizeof why) ||
         !crew_open_ports(&s->current, &inherited, &admin, why, sizeof why)) {
         log_error("%s; exiting", why);
+        inherit_failed(why);
         give_up(s, EXIT_FAILURE);
         return;
     }

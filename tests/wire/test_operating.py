@@ -461,6 +461,37 @@ def test_a_policy_that_went_bad_stops_an_upgrade(upgradable, origin):
     proxy.stop()
 
 
+@pytest.mark.parametrize("reason", ["is taken", "is no longer wanted"])
+def test_whoever_asked_for_an_upgrade_is_told_which_address_stops_it(upgradable, origin, reason):
+    other = listening()
+    host, port = other.getsockname()
+    taken = f"{host}:{port}"
+    proxy = upgradable()
+    both = proxy.policy_now().replace(f'"{proxy.listen}"', f'{{ "{proxy.listen}", "{taken}" }}')
+    if reason == "is taken":
+        proxy.policy.write_text(both)
+        want = f"cannot listen on {taken}: Address already in use; "
+    else:
+        other.close()
+        proxy.policy.write_text(both)
+        assert ask("reload", proxy).returncode == 0
+        proxy.write("")
+        want = f"clients are accepted on {taken}, which `listen` no longer names; reload before an upgrade; "
+    done = ask("upgrade", proxy)
+    assert done.returncode == 1 and done.stderr.startswith(f"interim: upgrade failed: {want}")
+    assert done.stderr.endswith("; going on as before\n")
+    exchange(proxy.client(), origin)
+    if reason == "is no longer wanted":
+        assert ask("reload", proxy).returncode == 0
+        mark = proxy.log.mark()
+        assert ask("upgrade", proxy).returncode == 0
+        successor(proxy, mark)
+        assert proxy.process.wait(PATIENCE) == 0
+    else:
+        other.close()
+        proxy.stop()
+
+
 def test_the_path_of_a_unix_socket_goes_over_with_it(upgradable, origin, shared_path):
     path = shared_path / "front"
     proxy = upgradable(listen=f"unix:{path}")
