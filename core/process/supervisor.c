@@ -308,8 +308,11 @@ static void on_upgraded(void *arg, pid_t pid, const char *why)
     ports_lend(&s->current.ports);
     ports_lend(&s->current.admin);
     admin_stop(&s->admin);
-    if (s->reload_wanted)
+    if (s->reload_wanted) {
         kill(pid, SIGHUP);
+        snprintf(text, sizeof text, "process %d has taken over, and is to reload", (int)pid);
+        desk_tell_all(&s->desk, CLI_RELOAD, UINT64_MAX, false, text);
+    }
     stop(s, false);
 }
 

@@ -568,13 +568,23 @@ def test_a_reload_asked_for_during_an_upgrade_is_done_by_who_is_there_then(upgra
     proxy.logged("upgrading")
     proxy.kill(signal.SIGHUP)
     proxy.stats()  # the signal before it has arrived
+    desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    desk.settimeout(PATIENCE)
+    desk.connect(f"\0interim-{proxy.process.pid}")
+    desk.send(b"reload")
+    for _ in range(3):  # turns, one in which it is let in and one in which it is heard
+        proxy.stats()
     gate.write_text("go\n")
+    said = desk.recv(4096).decode()
+    desk.close()
     if fails:
+        assert said == "+reloaded: policy generation 2"
         proxy.log.wait("upgrade failed: the new program exited with 3", mark)
         proxy.log.wait("reloaded: policy generation 2", mark)
         proxy.stop()
     else:
-        successor(proxy, mark)
+        pid = successor(proxy, mark)
+        assert said == f"-process {pid} has taken over, and is to reload"
         proxy.log.wait("reloaded: policy generation 2", mark)
         assert proxy.process.wait(PATIENCE) == 0
 
