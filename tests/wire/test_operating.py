@@ -536,8 +536,8 @@ SLOW = "local begun = os.clock()\nwhile os.clock() - begun < 1 do end"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
-def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, shared_path, number):
-    proxy = upgradable()
+def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, manager, shared_path, number):
+    proxy = upgradable(env={"NOTIFY_SOCKET": manager.getsockname()})
     listen, path = proxy.listen, shared_path / "front"
     proxy.policy.write_text(proxy.policy_now().replace(f'"{listen}"', f'{{ "{listen}", "unix:{path}" }}')
                             .replace("return {", SLOW + "\nreturn {"))
@@ -552,6 +552,8 @@ def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, shared_
     # The program before has waited for that.
     assert not path.exists()
     assert not any(alive(pid) for pid in children)
+    # Which told the service manager nothing of its own end.
+    assert sum(b"STOPPING" in message for message in waiting(manager)) == 1
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["upgraded", "failed"])
@@ -708,6 +710,16 @@ def told(manager, name):
             return message
 
 
+def waiting(manager):
+    """The messages that have come and were not looked at."""
+    messages = []
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            messages.append(manager.recv(4096))
+    return messages
+
+
 def test_the_service_manager_is_told_of_every_change(running, manager):
     proxy = running(version("1"), env={"NOTIFY_SOCKET": manager.getsockname()})
     ready = told(manager, "READY")
@@ -775,12 +787,7 @@ def test_after_an_upgrade_the_service_manager_knows_the_new_process(upgradable, 
     assert told(manager, "MAINPID") == {"MAINPID": str(pid)}
     assert proxy.process.wait(PATIENCE) == 0
     # The old one's end is not the service's.
-    manager.setblocking(False)
-    rest = b""
-    with pytest.raises(BlockingIOError):
-        while True:
-            rest += manager.recv(4096)
-    assert b"STOPPING" not in rest
+    assert not any(b"STOPPING" in message for message in waiting(manager))
 
 
 def test_a_service_manager_may_have_an_abstract_address(running):
