@@ -39,6 +39,11 @@ def running(tmp_path, origin):
     origin.hang_up()
 
 
+def slow(seconds):
+    """It takes its time in every process that loads it, so that who loads it can be met half-way."""
+    return f"local begun = os.clock()\nwhile os.clock() - begun < {seconds} do end\n"
+
+
 def ask(word, proxy):
     return run(word, str(proxy.process.pid))
 
@@ -134,6 +139,31 @@ def test_a_visitor_who_says_nothing_or_nonsense_holds_up_nobody(running):
     assert ask("reload", proxy).returncode == 0
     for visitor in visitors:
         visitor.close()
+    proxy.stop()
+
+
+def visit(proxy, word):
+    """Somebody who has asked for something and waits."""
+    visitor = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    visitor.connect(f"\0interim-{proxy.process.pid}")
+    visitor.settimeout(PATIENCE)
+    visitor.send(word)
+    return visitor
+
+
+def test_who_comes_when_many_wait_is_told_so(running):
+    proxy = running()
+    proxy.write("", prelude=slow(0.3))
+    visitors = [visit(proxy, b"reload") for _ in range(16)]
+    for _ in range(3):  # turns, so that they are heard
+        proxy.stats()
+    done = ask("reload", proxy)
+    assert (done.returncode, done.stderr) == (
+        1, "interim: too many wait for an answer already; try again\n")
+    for visitor in visitors:
+        assert visitor.recv(4096).startswith(b"+reloaded")
+        visitor.close()
+    assert ask("reload", proxy).returncode == 0
     proxy.stop()
 
 
@@ -531,16 +561,12 @@ def test_sigterm_during_an_upgrade_ends_both(upgradable):
     wait_for(lambda: not any(alive(pid) for pid in children), "the new program stays")
 
 
-# It takes its time in every process that loads it, so that its successor can be met half-way.
-SLOW = "local begun = os.clock()\nwhile os.clock() - begun < 1 do end"
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, manager, shared_path, number):
     proxy = upgradable(env={"NOTIFY_SOCKET": manager.getsockname()})
     listen, path = proxy.listen, shared_path / "front"
     proxy.policy.write_text(proxy.policy_now().replace(f'"{listen}"', f'{{ "{listen}", "unix:{path}" }}')
-                            .replace("return {", SLOW + "\nreturn {"))
+                            .replace("return {", slow(1) + "return {"))
     with subprocess.Popen([binary(), "upgrade", str(proxy.process.pid)], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as asking:
         wait_for(path.exists, "the new program does not listen")
@@ -570,10 +596,7 @@ def test_a_reload_asked_for_during_an_upgrade_is_done_by_who_is_there_then(upgra
     proxy.logged("upgrading")
     proxy.kill(signal.SIGHUP)
     proxy.stats()  # the signal before it has arrived
-    desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    desk.settimeout(PATIENCE)
-    desk.connect(f"\0interim-{proxy.process.pid}")
-    desk.send(b"reload")
+    desk = visit(proxy, b"reload")
     for _ in range(3):  # turns, one in which it is let in and one in which it is heard
         proxy.stats()
     gate.write_text("go\n")
