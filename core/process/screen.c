@@ -95,7 +95,7 @@ static void suspend(void)
 {
     suspended = 0;
     screen_close();
-    raise(SIGSTOP);
+    kill(getpid(), SIGSTOP);
     screen_open();
 }
 
