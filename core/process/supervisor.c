@@ -331,6 +331,8 @@ static void on_asked(void *arg, struct desk_visitor *visitor)
     struct supervisor *s = arg;
     if (s->phase == PHASE_ENDING) {
         desk_tell(visitor, false, "it is stopping");
+    } else if (visitor->wish == CLI_STATUS && s->phase == PHASE_LOADING) {
+        desk_tell(visitor, false, "it is starting, and has not read its policy yet; try again");
     } else if (visitor->wish == CLI_STATUS) {
         admin_tell(&s->admin, visitor);
     } else if (visitor->wish == CLI_RELOAD) {

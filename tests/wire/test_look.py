@@ -15,9 +15,10 @@ import time
 
 import pytest
 
-from harness import PATIENCE, binary, free_port, run
+from harness import PATIENCE, binary, free_port, policy_text, run
 from scenes import exchange, get
 from test_admin import of
+from test_operating import slow
 
 POLICY = """admin = "127.0.0.1:0",
   request = function(req)
@@ -104,6 +105,20 @@ def test_there_may_be_no_admin_listener(start, command):
     done = run(command, str(start("").process.pid))
     assert (done.returncode, done.stdout) == (1, "")
     assert 'write admin = "127.0.0.1:9901" in its policy' in done.stderr
+
+
+def test_it_may_not_have_read_its_policy_yet(tmp_path):
+    policy = tmp_path / "policy.lua"
+    policy.write_text(policy_text('admin = "127.0.0.1:0",', f"127.0.0.1:{free_port()}", "127.0.0.1:9",
+                                  prelude=slow(1)))
+    with subprocess.Popen([binary(), str(policy)], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            while "not the parent" in (said := run("status", str(process.pid)).stderr):
+                assert process.poll() is None
+        finally:
+            process.terminate()
+    assert said == "interim: it is starting, and has not read its policy yet; try again\n"
 
 
 @pytest.mark.parametrize("command", ["status", "top"])
