@@ -428,6 +428,8 @@ static void let_time_pass(void)
     double quiet = 0;
 
     for (size_t i = 0; i < LOOKS_MAX && (quiet < WAITS_LONG || !is_at_rest()); i++) {
+        if (stage.wrong != NULL)
+            return;
         double step = waits_next_look(quiet) - quiet;
         uint64_t before = seen();
         const char *wrong;
