@@ -183,6 +183,7 @@ static const char *const escapes[] = {
     "for i = 1, math.huge do end",
     ("local t = setmetatable({}, { __tostring = function() while true do end end }) "
      "while true do pcall(tostring, t) end"),
+    "local s, t = ('x'):rep(1e6), {} for i = 1, 1e4 do t[i] = s end req.headers.x = t",
     "local j = require 'interim'.json while true do pcall(j.decode, ('['):rep(1e5)) end",
 };
 
@@ -192,7 +193,7 @@ static void nothing_holds_back_the_budgets_error(void **state)
     for (size_t i = 0; i < sizeof escapes / sizeof escapes[0]; i++) {
         char source[500];
         snprintf(source, sizeof source,
-                 "request = function() %s end, expect = function() return 'continue' end",
+                 "request = function(req) %s end, expect = function() return 'continue' end",
                  escapes[i]);
         scene_policy(s, "", source);
         double began = ev_time();
