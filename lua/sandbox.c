@@ -156,6 +156,7 @@ static int lua_print(lua_State *L)
 {
     int count = lua_gettop(L);
     luaL_Buffer line;
+    size_t len;
 
     budget_check(L);
     lua_getglobal(L, "tostring");
@@ -171,7 +172,8 @@ static int lua_print(lua_State *L)
         luaL_addvalue(&line);
     }
     luaL_pushresult(&line);
-    log_info("%s: %s", engine_where(L), lua_tostring(L, -1));
+    const char *at = lua_tolstring(L, -1, &len);
+    library_log(L, LOG_INFO, slice_of(at, len));
     return 0;
 }
 

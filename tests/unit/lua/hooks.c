@@ -384,8 +384,10 @@ static void what_nobody_uses_any_more_is_collected_before_memory_runs_out(void *
 static void print_goes_to_the_log_with_request_and_hook(void **state)
 {
     struct scene *s = *state;
-    scene_policy(s, "print('hello', 1)", "request = function(req) print(req.path, nil, true) end");
+    scene_policy(s, "print('hello', 1)",
+                 "request = function(req) print(req.path, nil, true) print('a\\0b', 1) end");
     scene_ask(s, HOOK_REQUEST);
+    assert_true(scene_logged(s, "1-7f: request hook: a\\x00b 1\n"));
     assert_true(scene_logged(s, "policy, while it is loaded: hello 1"));
     assert_true(scene_logged(s, "1-7f: request hook: /a/b nil true"));
 }
