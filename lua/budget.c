@@ -20,6 +20,21 @@
 /* What an allocation costs, in steps: it is filled, and collected one day. */
 #define BYTES_PER_STEP 64
 
+/* How much is allocated between two looks at the collector's pace. */
+#define PACE_BYTES 65536
+
+/* The collector begins anew when memory is at so many percent of what it left, and works off so
+ * many percent of what is allocated meanwhile. The first bound of each is what it does by itself.
+ */
+#define PAUSE_MOST  200
+#define PAUSE_LEAST 110
+#define PACE_LEAST  200
+#define PACE_MOST   2500
+
+/* It takes one step for each so many bytes, and also one for an allocation that is larger. */
+#define STEP_BYTES 1024
+#define STEPS_MOST 65536
+
 /* Half of what a coarse clock may be behind (4 ms on most kernels), and of it, several. */
 #define HALF_TICK 0.002
 #define ENDING    0.010
@@ -46,8 +61,12 @@ void *budget_allocate(void *budget, void *block, size_t old_size, size_t new_siz
     if (moved == NULL)
         return new_size <= old_size ? block : NULL; /* Lua relies on shrinking not to fail */
     b->used = b->used - old_size + new_size;
-    if (b->running && new_size > old_size)
+    if (b->running && new_size > old_size) {
         charge(b, new_size);
+        b->grown += new_size;
+        if (b->grown >= PACE_BYTES)
+            budget_pace(b, new_size);
+    }
     return moved;
 }
 
@@ -107,6 +126,29 @@ static void charge(struct budget *b, size_t bytes)
     look(b);
     if (b->no_time && b->watched)
         lua_sethook(b->L, on_count, LUA_MASKCOUNT, 1);
+}
+
+static double between(double least, double value, double most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/*
+ * Nothing is collected when memory runs out: garbage that fills the room below the cap fails a
+ * hook. So a collection begins when half of that room is used, and ends within the other half: its
+ * work is what is used and a quarter. The bounds are for a policy that keeps nearly all it may
+ * have, which would do nothing but collect.
+ */
+void budget_pace(struct budget *b, size_t latest)
+{
+    double used = (double)b->used, room = b->max > b->used ? (double)(b->max - b->used) : 1;
+    double pause = between(PAUSE_LEAST, 100 + 50 * room / used, PAUSE_MOST);
+    double pace = between(PACE_LEAST, 250 * used / room, PACE_MOST);
+    double steps = between(1, (double)latest / STEP_BYTES, STEPS_MOST);
+
+    b->grown = 0;
+    lua_gc(b->L, LUA_GCSETPAUSE, (int)pause);
+    lua_gc(b->L, LUA_GCSETSTEPMUL, (int)(pace * steps));
 }
 
 /* As luaL_where, of the innermost line that is the script's: neither of a C function nor of the

@@ -27,6 +27,7 @@ struct budget {
     double tick;          /* coarse clock at the last look, to know cheaply that none is due */
     lua_State *L;         /* the main coroutine; NULL before budget_watch */
     unsigned steps;       /* spent since the last look */
+    size_t grown;         /* bytes allocated since the last budget_pace */
     bool ending;          /* close to the end of its time: every look is a precise one */
     bool running;         /* a script is running: only then does anything count */
     bool watched;         /* the count hook is armed: false with the JIT on */
@@ -44,6 +45,10 @@ struct budget *budget_of(lua_State *L);
 /* Arms the count hook; budget_unwatch takes it away for good: for a policy that wants the JIT. */
 void budget_watch(lua_State *L);
 void budget_unwatch(lua_State *L);
+
+/* Sets how early and how fast garbage is collected, by the room below `max` and the size of the
+ * latest allocation. It is done as memory is taken; besides only when `max` has changed. */
+void budget_pace(struct budget *b, size_t latest);
 
 /* A stretch begins, a stretch is over. Neither allocates nor raises. */
 void budget_begin(lua_State *L);

@@ -296,6 +296,7 @@ static void finish(struct engine *e, const struct settings *settings, struct ev_
         log_warning("policy: jit = true: a hook that loops is not stopped any more, and holds up "
                     "its worker until that is replaced");
     }
+    budget_pace(&e->budget, 0);
     engine_collect(e);
 }
 

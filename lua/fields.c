@@ -9,6 +9,8 @@
 
 #include <lauxlib.h>
 
+#define BYTES_PER_STEP 4 /* of a value that is looked at */
+
 static struct head *head_in(enum handle_kind kind, struct policy_view *view)
 {
     return kind == HANDLE_REQUEST_HEADERS ? &view->request->head : &view->response->head;
@@ -138,12 +140,14 @@ static void check_editable(lua_State *L, enum handle_kind kind, struct slice nam
                    lua_tostring(L, 2));
 }
 
+/* Paid for, since a list may have one long text many times. */
 static struct slice check_value(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TSTRING && lua_type(L, index) != LUA_TNUMBER)
         luaL_error(L, "headers: the value of \"%s\" must be text, a list of texts or nil, not %s",
                    lua_tostring(L, 2), handle_name(L, index));
     struct slice value = slice_trim(check_slice(L, index));
+    budget_spend(L, (unsigned)(value.len / BYTES_PER_STEP) + 1);
     if (!lint_is_value(value))
         luaL_error(L, "headers: the value of \"%s\" holds a control byte (CR, LF, NUL)",
                    lua_tostring(L, 2));

@@ -66,7 +66,8 @@ static struct policy_view *view_of(lua_State *L, int index, const void *handle,
     const struct task *t = engine_of(L)->task;
 
     if (kind == HANDLE_NONE)
-        luaL_error(L, "a request or response expected, got %s", handle_name(L, index));
+        luaL_error(L, "headers expected, got %s: call it as headers:name(...)",
+                   handle_name(L, index));
     if (!is_current(t, handle))
         luaL_error(L, "%s is used outside the hooks of its own exchange", classes[kind]->name);
     if ((classes[kind]->hooks & 1u << t->call->hook) == 0)

@@ -23,14 +23,37 @@
 
 #define STEPS_PER_NETWORK 32
 
-/* The value at `index` as one piece of text: nil and booleans too, since they are what one logs. */
-static const char *check_loggable(lua_State *L, int index)
+#define LINE_BYTES 4096 /* more than the log takes: it says that it has cut something off */
+
+void library_log(lua_State *L, enum log_level level, struct slice text)
 {
+    static const char nul[] = "\\x00"; /* as the log writes all other bytes of its kind */
+    char line[LINE_BYTES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.len && n + sizeof nul < sizeof line; i++) {
+        if (text.at[i] != '\0') {
+            line[n++] = text.at[i];
+            continue;
+        }
+        memcpy(line + n, nul, sizeof nul - 1);
+        n += sizeof nul - 1;
+    }
+    line[n] = '\0';
+    log_line(level, "%s: %s", engine_where(L), line);
+}
+
+/* The value at `index` as one piece of text: nil and booleans too, since they are what one logs. */
+static struct slice check_loggable(lua_State *L, int index)
+{
+    size_t len;
+
     if (lua_isnoneornil(L, index))
-        return "nil";
+        return SLICE("nil");
     if (lua_isboolean(L, index))
-        return lua_toboolean(L, index) ? "true" : "false";
-    return luaL_checkstring(L, index);
+        return lua_toboolean(L, index) ? SLICE("true") : SLICE("false");
+    const char *at = luaL_checklstring(L, index, &len);
+    return slice_of(at, len);
 }
 
 /* interim.log([level,] text): more would be lost in silence. */
@@ -42,16 +65,17 @@ static int write_log(lua_State *L)
     int text = 1;
     if (lua_gettop(L) > 2)
         return luaL_error(L,
-                          "interim.log takes a level and one text, not %d arguments; join texts "
-                          "with ..",
+                          "interim.log takes a level and one text, not %d arguments: join texts "
+                          "with .., and put a call that gives several values, as gsub does, in "
+                          "parentheses",
                           lua_gettop(L));
     if (lua_gettop(L) == 2) {
         level = levels[luaL_checkoption(L, 1, NULL, names)];
         text = 2;
     }
-    const char *line = check_loggable(L, text);
-    budget_spend(L, (unsigned)strlen(line) + 256); /* a line is a system call */
-    log_line(level, "%s: %s", engine_where(L), line);
+    struct slice line = check_loggable(L, text);
+    budget_spend(L, (unsigned)line.len + 256); /* a line is a system call */
+    library_log(L, level, line);
     return 0;
 }
 

@@ -9,7 +9,13 @@
 #ifndef INTERIM_LUA_LIBRARY_H
 #define INTERIM_LUA_LIBRARY_H
 
+#include "base/log.h"
+#include "base/slice.h"
+
 #include <lua.h>
+
+/* Writes one line that says who is speaking. Nothing in `text` ends it early, NUL included. */
+void library_log(lua_State *L, enum log_level level, struct slice text);
 
 /* Adds everything to the table on top of the stack: `interim`. */
 void library_install(lua_State *L);

@@ -116,13 +116,24 @@ static int lua_yield_checked(lua_State *L)
     return lua_yield(L, lua_gettop(L));
 }
 
+static int refuse_write(lua_State *L);
+
+/* What writes without asking a metatable asks this first: sealed tables must stay empty. */
+static void check_unsealed(lua_State *L, const char *function)
+{
+    if (!luaL_getmetafield(L, 1, "__newindex"))
+        return;
+    if (lua_tocfunction(L, -1) == refuse_write)
+        luaL_error(L, "%s: this table is read-only", function);
+    lua_pop(L, 1);
+}
+
 static int lua_rawset_checked(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checkany(L, 2);
     luaL_checkany(L, 3);
-    if (luaL_getmetafield(L, 1, "__metatable"))
-        return luaL_error(L, "rawset: this table is protected");
+    check_unsealed(L, "rawset");
     lua_settop(L, 3);
     lua_rawset(L, 1);
     return 1;
@@ -132,6 +143,7 @@ static int lua_rawset_checked(lua_State *L)
 static int lua_insert_checked(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
+    check_unsealed(L, "table.insert");
     int end = (int)lua_objlen(L, 1) + 1;
     int place = end;
 
@@ -156,6 +168,7 @@ static int lua_print(lua_State *L)
 {
     int count = lua_gettop(L);
     luaL_Buffer line;
+    size_t len;
 
     budget_check(L);
     lua_getglobal(L, "tostring");
@@ -171,7 +184,8 @@ static int lua_print(lua_State *L)
         luaL_addvalue(&line);
     }
     luaL_pushresult(&line);
-    log_info("%s: %s", engine_where(L), lua_tostring(L, -1));
+    const char *at = lua_tolstring(L, -1, &len);
+    library_log(L, LOG_INFO, slice_of(at, len));
     return 0;
 }
 

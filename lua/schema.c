@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define KNOWN_MAX 64
+#define NAMES_MAX 1000 /* that are sorted, which takes their square */
 
 void schema_complain(struct schema *s, const char *format, ...)
 {
@@ -75,12 +76,16 @@ static void swap_keys(lua_State *L, int a, int b)
     lua_rawseti(L, -2, b);
 }
 
-int schema_push_keys(struct schema *s, int index)
+/* Adds the names to the list on top, in Lua's order, and counts them. Of the keys that are none,
+ * one of each kind is told: a list that stands where names should has thousands. */
+static int gather_keys(struct schema *s, int index)
 {
     lua_State *L = s->L;
+    const char *type = NULL;
+    bool numbered = false;
+    double least = 0;
     int count = 0;
 
-    lua_newtable(L);
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
         lua_pop(L, 1);
@@ -88,16 +93,31 @@ int schema_push_keys(struct schema *s, int index)
             lua_pushvalue(L, -1);
             lua_rawseti(L, -3, ++count);
         } else if (lua_type(L, -1) == LUA_TNUMBER) {
-            schema_complain(s, "the key [%g] is not a name; this is a table of named fields",
-                            lua_tonumber(L, -1));
+            double number = lua_tonumber(L, -1);
+            least = numbered && least < number ? least : number;
+            numbered = true;
         } else {
-            schema_complain(s, "a key of type %s; this is a table of named fields",
-                            luaL_typename(L, -1));
+            type = luaL_typename(L, -1);
         }
     }
+    if (numbered)
+        schema_complain(s, "the key [%g] is not a name; this is a table of named fields", least);
+    if (type != NULL)
+        schema_complain(s, "a key of type %s; this is a table of named fields", type);
+    return count;
+}
+
+int schema_push_keys(struct schema *s, int index)
+{
+    lua_newtable(s->L);
+    int count = gather_keys(s, index);
+    if (count > NAMES_MAX) {
+        schema_complain(s, "%d names are more than any table of a policy has", count);
+        return 0;
+    }
     for (int i = 2; i <= count; i++)
-        for (int j = i; j > 1 && compare_keys(L, j - 1, j) > 0; j--)
-            swap_keys(L, j - 1, j);
+        for (int j = i; j > 1 && compare_keys(s->L, j - 1, j) > 0; j--)
+            swap_keys(s->L, j - 1, j);
     return count;
 }
 

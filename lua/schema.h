@@ -63,7 +63,8 @@ void schema_each(struct schema *s, int index, bool numbers, const char *wanted,
 
 /*
  * Pushes a list of the string keys of the table at `index`, in the order of their bytes, and
- * returns how many. Complains about keys of another type.
+ * returns how many. Complains about keys of another type, and of names that are too many: then it
+ * is empty.
  */
 int schema_push_keys(struct schema *s, int index);
 

@@ -36,6 +36,7 @@ static int lua_sleep(lua_State *L)
         t->engine->skipped += seconds;
         seconds = 0;
     }
+    ev_now_update(t->engine->loop); /* its clock stands since the turn began, maybe long ago */
     ev_timer_init(&t->timer, on_timer, seconds, 0);
     t->timer.data = t;
     t->stop = stop_timer;

@@ -261,6 +261,7 @@ end
 function Walk:noted_error()
   local final = self.final
   if self.detail then return self.detail end
+  if self.relayed then return nil end
   if final.decision == "failed" then return ("the %s hook failed"):format(final.hook) end
   return final.status >= 400 and final.error or nil
 end

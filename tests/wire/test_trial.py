@@ -127,12 +127,30 @@ def gone():
     return free_port()
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_the_log_hook_is_told_by_a_trial_what_it_is_told_on_the_wire(start, origin, gone, case):
+def tells_the_same(proxy, origin, case):
     head, (says, words) = case
-    proxy = start(POLICY % (origin.text, gone, origin.text), upstream=None)
     wire = on_the_wire(proxy, origin, head, says)
     trial = in_a_trial(proxy, head, words)
     if trial.get("error") == "made up for a trial":
         assert wire.pop("error") and trial.pop("error")
     assert trial == wire
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_log_hook_is_told_by_a_trial_what_it_is_told_on_the_wire(start, origin, gone, case):
+    tells_the_same(start(POLICY % (origin.text, gone, origin.text), upstream=None), origin, case)
+
+
+FAILING_OPEN = {
+    "the request hook fails": (get(target="/boom"), SAYS_200),
+    "the expect hook fails": (post(*HELD, target="/odd"), SAYS_200),
+    "the upgrade hook fails": (get(*OFFER, target="/odd"), SAYS_200),
+    "the response hook fails": (get(target="/fail"), SAYS_200),
+}
+
+
+@pytest.mark.parametrize("case", FAILING_OPEN.values(), ids=FAILING_OPEN)
+def test_a_trial_goes_on_after_a_failed_hook_as_the_wire_does(start, origin, gone, case):
+    policy = POLICY.replace('then error("on', 'then req.upstream = "app" error("on', 1)
+    policy = 'on_error = "default",' + policy % (origin.text, gone, origin.text)
+    tells_the_same(start(policy, upstream=None), origin, case)

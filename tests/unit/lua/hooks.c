@@ -367,11 +367,27 @@ static void one_huge_string_is_refused_and_nothing_lingers(void **state)
     }
 }
 
+/* Left to itself the collector lets memory double, or takes one small step for a large text. */
+static void what_nobody_uses_any_more_is_collected_before_memory_runs_out(void **state)
+{
+    struct scene *s = *state;
+    scene_policy(
+        s, "local kept = {} for i = 1, 40000 do kept[i] = 'entry ' .. i end local n = 0",
+        "limits = { policy_memory = '3500k', hook_cpu = 5 }, request = function(req)\n"
+        "n = n + 1 local t = {} for i = 1, 50 do t[i] = kept[i] .. n .. ':' .. i end end,\n"
+        "expect = function() for i = 1, 100 do local s = ('x'):rep(1e5 - i) end end");
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(scene_ask(s, HOOK_REQUEST)->kind, VERDICT_DEFAULT);
+    assert_int_equal(scene_ask(s, HOOK_EXPECT)->kind, VERDICT_DEFAULT);
+}
+
 static void print_goes_to_the_log_with_request_and_hook(void **state)
 {
     struct scene *s = *state;
-    scene_policy(s, "print('hello', 1)", "request = function(req) print(req.path, nil, true) end");
+    scene_policy(s, "print('hello', 1)",
+                 "request = function(req) print(req.path, nil, true) print('a\\0b', 1) end");
     scene_ask(s, HOOK_REQUEST);
+    assert_true(scene_logged(s, "1-7f: request hook: a\\x00b 1\n"));
     assert_true(scene_logged(s, "policy, while it is loaded: hello 1"));
     assert_true(scene_logged(s, "1-7f: request hook: /a/b nil true"));
 }
@@ -427,6 +443,7 @@ int main(void)
         TEST(an_endless_loop_in_every_hook_ends),
         TEST(a_policy_that_hoards_memory_fails_and_the_next_call_works),
         TEST(one_huge_string_is_refused_and_nothing_lingers),
+        TEST(what_nobody_uses_any_more_is_collected_before_memory_runs_out),
         TEST(print_goes_to_the_log_with_request_and_hook),
         TEST(a_policy_is_loaded_anew_beside_the_old_one),
         TEST(the_jit_is_switched_on_loudly),

@@ -403,7 +403,7 @@ static void catch_log(lua_State *L, const char *code, char *text, size_t size)
 
 static void log_writes_one_line_that_says_who_speaks(void **state)
 {
-    char text[1024];
+    char text[4096];
     log_open("test", LOG_INFO);
     catch_log(*state, "interim.log('plain')", text, sizeof(text));
     assert_non_null(strstr(text, " info test: hook expect, request 1-7f: plain\n"));
@@ -411,6 +411,11 @@ static void log_writes_one_line_that_says_who_speaks(void **state)
     assert_non_null(strstr(text, " warning test: "));
     assert_non_null(strstr(text, ": a\\x0aforged: line %s\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    catch_log(*state, "interim.log('a\\0b\\0')", text, sizeof(text)); /* nothing hides behind one */
+    assert_non_null(strstr(text, ": a\\x00b\\x00\n"));
+    catch_log(*state, "interim.log(('a\\0'):rep(2000))", text, sizeof(text));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    assert_non_null(strstr(text, "...\n"));
     catch_log(*state, "interim.log('error', nil) interim.log(12)", text, sizeof(text));
     assert_non_null(strstr(text, " error test: hook expect, request 1-7f: nil\n"));
     assert_non_null(strstr(text, ": 12\n"));
@@ -419,7 +424,9 @@ static void log_writes_one_line_that_says_who_speaks(void **state)
     fails(*state, "interim.log('loud', 'x')", "invalid option 'loud'");
     fails(*state, "interim.log({})", "bad argument #1 to 'log'");
     fails(*state, "interim.log('info', 'b', 'c')",
-          "interim.log takes a level and one text, not 3 arguments");
+          "interim.log takes a level and one text, not 3 arguments: join texts with ..");
+    fails(*state, "interim.log('info', ('b'):gsub('b', 'c'))",
+          "and put a call that gives several values, as gsub does, in parentheses");
 }
 
 static void work_on_long_arguments_is_paid_for(void **state)

@@ -106,8 +106,10 @@ static void after_loading_nothing_shared_can_be_written(void **state)
         {"mine = 1", "writing the global \\\"mine\\\" after the policy is loaded"},
         {"pcall = nil", "writing the global"},
         {"_G.x = 1", "writing the global"},
-        {"rawset(_G, 'x', 1)", "rawset: this table is protected"},
-        {"rawset(string, 'x', 1)", "rawset: this table is protected"},
+        {"rawset(_G, 'x', 1)", "rawset: this table is read-only"},
+        {"rawset(string, 'x', 1)", "rawset: this table is read-only"},
+        {"table.insert(_G, 1)", "table.insert: this table is read-only"},
+        {"table.insert(interim.json, 1, 1)", "table.insert: this table is read-only"},
         {"setmetatable(_G, nil)", "cannot change a protected metatable"},
         {"setmetatable(string, nil)", "cannot change a protected metatable"},
         {"string.find = nil", "string.find is read-only"},
@@ -132,6 +134,19 @@ static void after_loading_nothing_shared_can_be_written(void **state)
         assert_int_equal(v->kind, VERDICT_DEFAULT);
         scene_drop(s);
     }
+}
+
+static void a_policy_writes_to_protected_tables_of_its_own(void **state)
+{
+    struct scene *s = *state;
+    scene_policy(
+        s,
+        "local log = {}\n"
+        "local t = setmetatable({}, { __metatable = false, __newindex = function(t, k, v)\n"
+        "log[#log + 1] = k rawset(t, k, v) end }) t.a = 1",
+        "request = function() t.b = 2 table.insert(t, 3)\n"
+        "if #log ~= 2 or t.a ~= 1 or t.b ~= 2 or t[1] ~= 3 then error('lost') end end");
+    assert_int_equal(scene_ask(s, HOOK_REQUEST)->kind, VERDICT_DEFAULT);
 }
 
 /* The global may be another table, none at all, or have a metatable of the policy's own. */
@@ -183,6 +198,7 @@ static const char *const escapes[] = {
     "for i = 1, math.huge do end",
     ("local t = setmetatable({}, { __tostring = function() while true do end end }) "
      "while true do pcall(tostring, t) end"),
+    "local s, t = ('x'):rep(1e6), {} for i = 1, 1e4 do t[i] = s end req.headers.x = t",
     "local j = require 'interim'.json while true do pcall(j.decode, ('['):rep(1e5)) end",
 };
 
@@ -192,7 +208,7 @@ static void nothing_holds_back_the_budgets_error(void **state)
     for (size_t i = 0; i < sizeof escapes / sizeof escapes[0]; i++) {
         char source[500];
         snprintf(source, sizeof source,
-                 "request = function() %s end, expect = function() return 'continue' end",
+                 "request = function(req) %s end, expect = function() return 'continue' end",
                  escapes[i]);
         scene_policy(s, "", source);
         double began = ev_time();
@@ -322,6 +338,7 @@ int main(void)
         TEST(the_reachable_names_are_those_of_the_list),
         TEST(what_could_leave_the_sandbox_is_absent),
         TEST(after_loading_nothing_shared_can_be_written),
+        TEST(a_policy_writes_to_protected_tables_of_its_own),
         TEST(a_library_is_sealed_whatever_its_name_means_by_then),
         TEST(nothing_holds_back_the_budgets_error),
         TEST(nor_does_the_end_of_the_stack),

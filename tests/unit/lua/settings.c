@@ -92,6 +92,20 @@ static void switches_that_are_false_switch_off(void **state)
     assert_string_equal(s->settings.via, "");
 }
 
+/* To sort many would take minutes. */
+static void names_beyond_all_bounds_are_told_at_once(void **state)
+{
+    struct scene *s = *state;
+    assert_refused(s,
+                   "local t = {} for i = 1, 3000 do t['u' .. i] = '127.0.0.1:1' end\n" HEAD
+                   "upstreams = t }",
+                   "policy.lua: upstreams: 3000 names are more than any table of a policy has\n");
+    assert_refused(s,
+                   "local t = {} for i = 1, 3000 do t['u' .. i] = 1 end\n"
+                   "t.listen, t.upstream = 1, '127.0.0.1:1' return t",
+                   "policy.lua: 3002 names are more than any table of a policy has\n");
+}
+
 static void an_unknown_key_is_told_with_its_path_and_the_nearest_known_one(void **state)
 {
     struct scene *s = *state;
@@ -102,6 +116,9 @@ static void an_unknown_key_is_told_with_its_path_and_the_nearest_known_one(void 
     assert_refused(s, HEAD "colour = 'red' }", "policy.lua: colour: unknown key\n");
     assert_refused(s, HEAD "'extra' }",
                    "policy.lua: the key [1] is not a name; this is a table of named fields\n");
+    assert_refused(s, HEAD "'extra', 'another', [-3] = 1, [true] = 1 }",
+                   "policy.lua: the key [-3] is not a name; this is a table of named fields\n"
+                   "policy.lua: a key of type boolean; this is a table of named fields\n");
     assert_refused(s, HEAD "upstreams = { a = { address = '127.0.0.1:1' } } }",
                    "policy.lua: upstreams.a.address: unknown key; did you mean \"addresses\"?\n");
     assert_refused(s,
@@ -421,6 +438,7 @@ int main(void)
         TEST(every_field_is_read),
         TEST(what_is_the_default_may_be_said),
         TEST(switches_that_are_false_switch_off),
+        TEST(names_beyond_all_bounds_are_told_at_once),
         TEST(an_unknown_key_is_told_with_its_path_and_the_nearest_known_one),
         TEST(an_error_is_one_line_whatever_the_key),
         TEST(a_known_word_with_bytes_behind_a_nul_is_unknown),

@@ -30,6 +30,19 @@ static void a_hook_sleeps_then_answers(void **state)
     }
 }
 
+/* The loop's clock stands while a hook works. */
+static void a_sleep_is_as_long_as_asked_however_late_it_begins(void **state)
+{
+    struct scene *s = *state;
+    scene_policy(s, "local interim = require 'interim' local clock = interim.monotonic",
+                 "request = function(req) local began = clock()\n"
+                 "repeat until clock() - began > 0.03 began = clock() interim.sleep(0.025)\n"
+                 "return clock() - began >= 0.025 and 200 or 500 end");
+    scene_ask_waiting(s, HOOK_REQUEST);
+    wait_for_answer(s);
+    assert_int_equal(s->call.verdict.status, 200);
+}
+
 static void a_hook_may_sleep_inside_pcall_and_fail_afterwards(void **state)
 {
     struct scene *s = *state;
@@ -187,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_hook_sleeps_then_answers),
+        TEST(a_sleep_is_as_long_as_asked_however_late_it_begins),
         TEST(a_hook_may_sleep_inside_pcall_and_fail_afterwards),
         TEST(a_budget_is_for_each_stretch),
         TEST(a_cancelled_hook_never_answers),
