@@ -117,6 +117,7 @@ static bool take_head(struct client *c, struct slice *input)
 static void judge(struct client *c, enum body_event event)
 {
     if (event == BODY_BAD) {
+        c->step = CLIENT_WAIT; /* there is no more of it to read */
         exchange_body_bad(c->exchange);
     } else if (event == BODY_END) {
         c->step = CLIENT_WAIT;

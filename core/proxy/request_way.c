@@ -348,6 +348,9 @@ void exchange_body_end(struct exchange *x)
 void exchange_body_bad(struct exchange *x)
 {
     x->close = true;
+    /* It is thrown away anyway, and an answer that has begun is a good one. */
+    if (x->request_step == REQUEST_STEP_DISCARD && x->begun)
+        return;
     log_info("%s: bad request body: %s; answering 400 and closing both sides", x->id,
              x->request_body.why);
     exchange_answer_status(x, 400, x->request_body.why);
