@@ -87,8 +87,9 @@ bool conn_is_silent(struct conn *c);
 bool conn_has_unread(struct conn *c);
 
 /* Whether the kernel has given it up, as after a reset, which nobody hears of who neither reads nor
- * writes. A unix socket never is. */
+ * writes. A unix socket never is. To be looked at so often, in seconds. */
 bool conn_is_gone(const struct conn *c);
+#define CONN_GONE_LOOK 3.0
 
 /* Reads once into the worker's buffer; *bytes live until the next read of any connection. */
 enum io conn_read(struct conn *c, struct slice *bytes);

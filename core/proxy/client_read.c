@@ -270,6 +270,8 @@ void client_on_readable(struct conn *conn)
     assert(c->magic == CLIENT_MAGIC);
     if (!may_read(c)) {
         conn_read_off(conn);
+        if (c->exchange != NULL)
+            exchange_client_unread(c->exchange);
         return;
     }
     if (!held && pass_body(c))
