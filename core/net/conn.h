@@ -80,8 +80,12 @@ void conn_read_off(struct conn *c);
 bool conn_has_news(const struct conn *c);
 
 /* Whether nothing has come that was not read, not even an end. Takes a byte if something has: such
- * a connection is of no use any more. */
+ * a connection is of no use any more. The kernel is not asked behind a read that found less than it
+ * had room for: of an end that came right behind that, the loop will tell. */
 bool conn_is_silent(struct conn *c);
+
+/* Likewise; the kernel is asked. */
+bool conn_is_silent_now(struct conn *c);
 
 /* Whether bytes have come that were not read, whatever the loop has told. In doubt they have. */
 bool conn_has_unread(struct conn *c);
