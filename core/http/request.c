@@ -139,6 +139,18 @@ static bool fits(struct slice path, struct slice query, size_t max)
     return path.len <= max && behind <= max - path.len;
 }
 
+bool request_is_idempotent(const struct request *r)
+{
+    static const struct slice methods[] = {SLICE_INIT("GET"),     SLICE_INIT("HEAD"),
+                                           SLICE_INIT("PUT"),     SLICE_INIT("DELETE"),
+                                           SLICE_INIT("OPTIONS"), SLICE_INIT("TRACE")};
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (slice_equals(r->head.method, methods[i]))
+            return true;
+    return false;
+}
+
 bool request_set_path(struct request *r, struct slice path, size_t max)
 {
     if (!slice_starts(path, SLICE("/")) || !lint_is_target(path) ||

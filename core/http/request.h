@@ -31,6 +31,9 @@ struct request {
 struct fault request_read(struct request *out, struct arena *arena, struct slice bytes,
                           const struct lint_limits *limits, bool *disagreed);
 
+/* Whether its method is safe to send twice (RFC 9110 section 9.2.2). */
+bool request_is_idempotent(const struct request *r);
+
 /*
  * Replaces path and query, for a policy. `path` starts with '/' and holds no '?'; a query `at` NULL
  * means none. False (nothing changed) when a byte may not stand in a target, when path and query

@@ -215,11 +215,16 @@ bool conn_has_news(const struct conn *c)
     return ev_is_pending(&c->io);
 }
 
-bool conn_is_silent(struct conn *c)
+bool conn_is_silent_now(struct conn *c)
 {
     size_t got;
     char byte;
-    return c->emptied || c->transport->read(c, &byte, 1, &got) == IO_AGAIN;
+    return c->transport->read(c, &byte, 1, &got) == IO_AGAIN;
+}
+
+bool conn_is_silent(struct conn *c)
+{
+    return c->emptied || conn_is_silent_now(c);
 }
 
 bool conn_has_unread(struct conn *c)

@@ -80,15 +80,20 @@ void conn_read_off(struct conn *c);
 bool conn_has_news(const struct conn *c);
 
 /* Whether nothing has come that was not read, not even an end. Takes a byte if something has: such
- * a connection is of no use any more. */
+ * a connection is of no use any more. The kernel is not asked behind a read that found less than it
+ * had room for: of an end that came right behind that, the loop will tell. */
 bool conn_is_silent(struct conn *c);
+
+/* Likewise; the kernel is asked. */
+bool conn_is_silent_now(struct conn *c);
 
 /* Whether bytes have come that were not read, whatever the loop has told. In doubt they have. */
 bool conn_has_unread(struct conn *c);
 
 /* Whether the kernel has given it up, as after a reset, which nobody hears of who neither reads nor
- * writes. A unix socket never is. */
+ * writes. A unix socket never is. To be looked at so often, in seconds. */
 bool conn_is_gone(const struct conn *c);
+#define CONN_GONE_LOOK 3.0
 
 /* Reads once into the worker's buffer; *bytes live until the next read of any connection. */
 enum io conn_read(struct conn *c, struct slice *bytes);

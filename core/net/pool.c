@@ -94,12 +94,12 @@ static bool open_one(struct uplink *u, struct net *net, const struct addr *to,
            conn_connect(&u->conn, net, to, events, owner);
 }
 
-struct uplink *pool_take(struct pool *p)
+struct uplink *pool_take(struct pool *p, bool once)
 {
     while (!list_is_empty(&p->idle)) {
         struct uplink *u = LIST_OWNER(p->idle.next, struct uplink, node);
         /* In this same turn of the loop it ended, or said what no request asked for. */
-        if (conn_has_news(&u->conn)) {
+        if (conn_has_news(&u->conn) || (once && !conn_is_silent_now(&u->conn))) {
             pool_discard(u);
             continue;
         }

@@ -41,8 +41,9 @@ void pool_init(struct pool *p, struct net *net, size_t max_idle, double max_age,
 void pool_close(struct pool *p);
 
 /* The connection used last of which nothing was heard since, or NULL. It is busy then: events and
- * owner are still to be set. */
-struct uplink *pool_take(struct pool *p);
+ * owner are still to be set. `once`: it is to carry what cannot be sent again, so the kernel is
+ * asked for what the loop may not have seen yet. */
+struct uplink *pool_take(struct pool *p, bool once);
 
 /* A new connection is being opened: busy. Where descriptors are out, an idle one of some pool makes
  * room. NULL with errno if it failed at once. */

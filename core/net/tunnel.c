@@ -8,10 +8,6 @@
 
 #include <string.h>
 
-/* While one direction goes on, a reset of the side that ended is looked for so often, in seconds:
- * nothing is wanted of that connection, so no event tells of it. */
-#define RESET_LOOK 3.0
-
 static void close_both(struct tunnel *t, bool reset)
 {
     deadline_stop(t->idle);
@@ -65,8 +61,10 @@ static void watch(struct tunnel *t)
         finish(t, TUNNEL_IDLE);
         return;
     }
-    if (ended_side(t) != NULL && left > RESET_LOOK)
-        left = RESET_LOOK;
+    /* While one direction goes on, nothing is wanted of the side that ended: no event tells of its
+     * reset. */
+    if (ended_side(t) != NULL && left > CONN_GONE_LOOK)
+        left = CONN_GONE_LOOK;
     if (conn_has_waiting(t->relay[0].to) || conn_has_waiting(t->relay[1].to))
         deadline_set_look(t->idle, left, t->patience);
     else

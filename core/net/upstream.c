@@ -74,7 +74,7 @@ void upstream_close(struct upstream *u)
     u->addresses = NULL;
 }
 
-struct uplink *upstream_next(struct upstream *u, struct upstream_search *search, bool fresh,
+struct uplink *upstream_next(struct upstream *u, struct upstream_search *search,
                              const struct conn_events *events, void *owner)
 {
     struct upstream_address *a;
@@ -88,7 +88,7 @@ struct uplink *upstream_next(struct upstream *u, struct upstream_search *search,
     search->tried++;
     search->tried_set[search->index / 64] |= (uint64_t)1 << (search->index % 64);
     a = &u->addresses[search->index];
-    link = fresh ? NULL : pool_take(&a->pool);
+    link = search->fresh ? NULL : pool_take(&a->pool, search->once);
     if (link != NULL) {
         conn_own(&link->conn, events, owner);
         return link;

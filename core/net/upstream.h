@@ -29,12 +29,14 @@ struct upstream {
     bool least; /* fewest busy first, instead of by turns */
 };
 
-/* One search for a connection. Zeroed at its start. */
+/* One search for a connection. Zeroed at its start, save for what is wanted. */
 struct upstream_search {
     size_t first; /* address tried first */
     size_t tried; /* how many addresses were tried so far */
     size_t index; /* of the one tried last */
     int error;    /* errno of the attempt that failed last */
+    bool fresh;   /* no idle connection is wanted */
+    bool once;    /* what is to be sent cannot be sent again: see pool_take */
     uint64_t tried_set[UPSTREAM_ADDRESSES / 64];
 };
 
@@ -45,10 +47,10 @@ void upstream_close(struct upstream *u);
 
 /*
  * Tries the next address: an idle connection to it (its `reused` is set, it can be written to at
- * once), or one that is connecting (`events->connected` comes). `fresh` asks for no idle one. NULL
- * with search->error: that address failed at once. Only while search->tried < count.
+ * once), or one that is connecting (`events->connected` comes). NULL with search->error: that
+ * address failed at once. Only while search->tried < count.
  */
-struct uplink *upstream_next(struct upstream *u, struct upstream_search *search, bool fresh,
+struct uplink *upstream_next(struct upstream *u, struct upstream_search *search,
                              const struct conn_events *events, void *owner);
 
 /* The address that a search tried last did not serve its request. The seconds it rests, if this

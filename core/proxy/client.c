@@ -131,6 +131,14 @@ static void linger(struct client *c)
     conn_read_on(&c->conn);
 }
 
+/* Nothing is held of another request; but one may have been sent. */
+static void settle_idle(struct client *c)
+{
+    if (c->proxy->draining)
+        client_retire(c);
+    client_settle(c);
+}
+
 /* The answer is out of our hands: the next request, or the end. */
 static void after_flush(struct client *c)
 {
@@ -143,10 +151,8 @@ static void after_flush(struct client *c)
             admission_review(c->proxy);
         if (c->input == NULL && buf_len(&c->in) > 0)
             client_work_on_held(c);
-        else if (c->input == NULL && c->proxy->draining)
-            client_end_idle(c);
         else if (c->input == NULL)
-            client_settle(c);
+            settle_idle(c);
     } else if (c->ended || (c->then == CLIENT_PARTS && !client_has_sent(c))) {
         client_close(c);
     } else {

@@ -119,6 +119,7 @@ static bool take_head(struct client *c, struct slice *input)
 static void judge(struct client *c, enum body_event event)
 {
     if (event == BODY_BAD) {
+        c->step = CLIENT_WAIT; /* there is no more of it to read */
         exchange_body_bad(c->exchange);
     } else if (event == BODY_END) {
         c->step = CLIENT_WAIT;
@@ -271,6 +272,8 @@ void client_on_readable(struct conn *conn)
     assert(c->magic == CLIENT_MAGIC);
     if (!may_read(c)) {
         conn_read_off(conn);
+        if (c->exchange != NULL)
+            exchange_client_unread(c->exchange);
         return;
     }
     if (!held && pass_body(c))

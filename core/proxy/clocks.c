@@ -84,10 +84,14 @@ static void on_send_clock(struct deadline *d, void *owner)
 static void on_gone_clock(struct deadline *d, void *owner)
 {
     struct exchange *x = owner;
-    (void)d;
+    const struct client *c = x->client;
 
-    x->proxy->stats->timeouts_half_close++;
-    exchange_client_gone(x);
+    if (c->ended)
+        x->proxy->stats->timeouts_half_close++;
+    if (c->ended || conn_is_gone(&c->conn))
+        exchange_client_gone(x);
+    else if (!c->conn.reading)
+        deadline_set(d, CONN_GONE_LOOK);
 }
 
 /* The origin is silent: the client gets a 100 from us. */

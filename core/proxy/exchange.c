@@ -206,9 +206,17 @@ void exchange_begin(struct exchange *x, struct slice head)
 
 void exchange_client_ended(struct exchange *x)
 {
+    double most = x->timeouts->half_close;
+
     /* It may have left, or only be done talking: it gets a moment. */
+    if (!deadline_is_set(&x->gone_clock) || x->gone_clock.due > x->proxy->net.now + most)
+        deadline_set(&x->gone_clock, most);
+}
+
+void exchange_client_unread(struct exchange *x)
+{
     if (!deadline_is_set(&x->gone_clock))
-        deadline_set(&x->gone_clock, x->timeouts->half_close);
+        deadline_set(&x->gone_clock, CONN_GONE_LOOK);
 }
 
 void exchange_abort(struct exchange *x, const char *why)

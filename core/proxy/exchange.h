@@ -87,7 +87,7 @@ struct exchange {
     struct deadline ceiling;      /* `exchange` */
     struct deadline body_clock;   /* `body` */
     struct deadline send_clock;   /* `send` */
-    struct deadline gone_clock;   /* `half_close` */
+    struct deadline gone_clock;   /* `half_close`; or for a look whether the client is there */
     struct deadline hook_clock;   /* `hook` */
     struct deadline silence;      /* `continue` */
     enum origin_wait origin_wait;
@@ -128,6 +128,7 @@ void exchange_body_passed(struct exchange *x, size_t bytes);
 void exchange_body_bad(struct exchange *x);
 
 void exchange_client_ended(struct exchange *x);   /* after a complete request */
+void exchange_client_unread(struct exchange *x);  /* it has sent more than is read for now */
 void exchange_client_gone(struct exchange *x);    /* reset, or ended inside a request */
 void exchange_client_drained(struct exchange *x); /* it takes more */
 

@@ -85,12 +85,12 @@ static const struct conn_events origin_events = {origin_on_readable, on_drained,
                                                  on_connected};
 
 /* The next address. False when none is left. */
-static bool seek_on(struct origin *o, bool fresh)
+static bool seek_on(struct origin *o)
 {
     struct stats *stats = o->exchange->proxy->stats;
 
     while (o->search.tried < o->upstream->count) {
-        o->uplink = upstream_next(o->upstream, &o->search, fresh, &origin_events, o);
+        o->uplink = upstream_next(o->upstream, &o->search, &origin_events, o);
         if (o->uplink == NULL) {
             note_failure(o, o->search.error);
             continue;
@@ -121,7 +121,8 @@ static void on_connected(struct conn *conn, int error)
     pool_discard(o->uplink);
     o->uplink = NULL;
     o->step = ORIGIN_NONE;
-    if (!seek_on(o, true))
+    o->search.fresh = true;
+    if (!seek_on(o))
         exchange_origin_unreachable(o->exchange);
 }
 
@@ -140,16 +141,16 @@ void origin_free(struct origin *o)
     body_reader_free(&o->body);
 }
 
-bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh)
+bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh, bool once)
 {
     o->upstream = upstream;
-    o->search = (struct upstream_search){0};
+    o->search = (struct upstream_search){.fresh = fresh, .once = once};
     o->scanned = 0;
     o->spoke = false;
     o->ended = false;
     o->request_sent = false;
     buf_clear(&o->in);
-    return seek_on(o, fresh);
+    return seek_on(o);
 }
 
 bool origin_is_ready(const struct origin *o)

@@ -44,10 +44,11 @@ void origin_init(struct origin *o, struct exchange *x);
 void origin_free(struct origin *o); /* drops the connection and the memory */
 
 /*
- * Looks for a connection: an idle one unless `fresh`, else a new one. True: one is there, or is
- * being made (exchange_origin_ready comes from the loop). False: every address failed.
+ * Looks for a connection: an idle one unless `fresh`, else a new one; for a request that may be
+ * sent only `once`, none that has ended. True: one is there, or is being made
+ * (exchange_origin_ready comes from the loop). False: every address failed.
  */
-bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh);
+bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh, bool once);
 
 /* True if a connection is there and can be written to. */
 bool origin_is_ready(const struct origin *o);

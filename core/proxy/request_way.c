@@ -114,6 +114,21 @@ static bool step_upgrade(struct exchange *x)
     return GO_ON;
 }
 
+/* Whether it may be sent again while no byte of its body was: twice it does no harm, or the origin
+ * waits before it does anything. */
+static bool is_repeatable(const struct exchange *x)
+{
+    return x->expect == EXPECT_STATE_FORWARDED || request_is_idempotent(&x->request);
+}
+
+/* Whether it cannot be sent again, or soon could not: the body follows the head at once. */
+static bool goes_once(const struct exchange *x)
+{
+    bool held = x->expect == EXPECT_STATE_FORWARDED;
+
+    return !is_repeatable(x) || (framing_has_body(x->request.framing) && !held);
+}
+
 static void choose_upstream(struct exchange *x, int index)
 {
     x->timeouts = &x->settings->upstreams[index].timeouts;
@@ -131,7 +146,7 @@ static bool step_seek(struct exchange *x)
     }
     choose_upstream(x, index);
     x->request_step = REQUEST_STEP_CONNECT;
-    if (!origin_seek(&x->origin, &x->generation->upstreams[index], x->retried))
+    if (!origin_seek(&x->origin, &x->generation->upstreams[index], x->retried, goes_once(x)))
         exchange_origin_unreachable(x);
     else if (!origin_is_ready(&x->origin))
         exchange_wait_origin(x, WAIT_CONNECT);
@@ -348,6 +363,9 @@ void exchange_body_end(struct exchange *x)
 void exchange_body_bad(struct exchange *x)
 {
     x->close = true;
+    /* It is thrown away anyway, and an answer that has begun is a good one. */
+    if (x->request_step == REQUEST_STEP_DISCARD && x->begun)
+        return;
     log_info("%s: bad request body: %s; answering 400 and closing both sides", x->id,
              x->request_body.why);
     exchange_answer_status(x, 400, x->request_body.why);
@@ -364,27 +382,13 @@ void exchange_origin_drained(struct exchange *x)
     }
 }
 
-/* Safe to send twice (RFC 9110 section 9.2.2). */
-static bool is_idempotent(struct slice method)
-{
-    static const struct slice methods[] = {SLICE_INIT("GET"),     SLICE_INIT("HEAD"),
-                                           SLICE_INIT("PUT"),     SLICE_INIT("DELETE"),
-                                           SLICE_INIT("OPTIONS"), SLICE_INIT("TRACE")};
-
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (slice_equals(method, methods[i]))
-            return true;
-    return false;
-}
-
 bool exchange_retry(struct exchange *x)
 {
     struct origin *o = &x->origin;
-    bool held = x->expect == EXPECT_STATE_FORWARDED;
 
     if (o->uplink == NULL || !o->uplink->reused || o->spoke || x->retried || x->body_taken > 0)
         return false;
-    if (!held && !is_idempotent(x->request.head.method))
+    if (!is_repeatable(x))
         return false;
     log_info("%s: a pooled connection to %s was dead; trying a fresh one", x->id,
              origin_address(o));

@@ -314,6 +314,25 @@ def test_a_body_that_grows_over_max_body_does_not_cut_an_answer_that_has_begun(s
     next_client_is_served(proxy, origin)
 
 
+def test_bytes_that_are_no_chunk_do_not_cut_an_answer_that_has_begun_and_discards_them(start, origin):
+    proxy = start(SLOW % 60)
+    client = proxy.client()
+    client.send(post(EXPECT, CHUNKED))
+    wire = origin.accept()
+    wire.request_head()
+    wire.send("HTTP/1.1 401 No\r\nContent-Length: 4\r\n\r\nso")
+    assert client.response_head().closes()
+    assert client.exactly(2) == b"so"
+    client.send(MARKER)
+    wire.nothing()
+    wire.send("me")
+    assert client.exactly(2) == b"me"
+    client.at_end()
+    assert wire.ending() and not wire.held
+    assert proxy.exchange()["outcome"] == "upstream"
+    next_client_is_served(proxy, origin)
+
+
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("sent", ["nothing", "half"])
 def test_408_for_a_body_comes_whole_and_its_left_over_is_no_request(proxy, client, origin, sent,

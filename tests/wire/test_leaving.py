@@ -243,6 +243,29 @@ def test_a_client_that_resets_behind_a_body_that_nobody_takes_is_found_out_by_se
     proxy.wait_stats(lambda s: s["active"] == 0 and s["open"] == 0 and s["upstream_open"] == 0)
 
 
+def with_more_behind_it(stage):
+    """Requests, more than is read before the first is answered."""
+    def more(proxy, client, origin):
+        stage(proxy, client, origin)
+        client.send(get() * 3000)
+    return more
+
+
+UNREAD = {"waiting for the answer": with_more_behind_it(waiting_for_the_answer),
+          "in the request hook": with_more_behind_it(in_a_hook(get(target="/request"))),
+          "in a body that nobody takes": in_a_body_that_nobody_takes}
+
+
+@pytest.mark.parametrize("stage", UNREAD.values(), ids=UNREAD)
+def test_a_client_that_resets_behind_bytes_that_are_not_read_is_missed_within_seconds(
+        proxy, client, origin, stage):
+    """No event tells of it."""
+    stage(proxy, client, origin)
+    client.reset()
+    is_left(proxy)
+    proxy.counts("timeouts_half_close", 0)
+
+
 @pytest.mark.parametrize("stage", ALONE.values(), ids=ALONE)
 def test_a_client_that_resets_ends_a_waiting_hook(proxy, client, origin, stage):
     stage(proxy, client, origin)

@@ -194,6 +194,22 @@ def test_log_hooks_wait_no_longer_than_drain(running, origin):
     assert "still busy at the end of the drain time" in proxy.log.text()
 
 
+def test_a_drain_answers_what_a_slow_client_has_sent_behind_its_last_answer(running):
+    """It was not even read: closed over it, the tail of that answer would be lost to a reset."""
+    proxy = running('request = function() return { status = 200, body = ("x"):rep(8000000) } end,')
+    client = proxy.client(receive_buffer=4096)
+    client.send(get())
+    assert not client.response_head().closes()
+    client.send(get())
+    proxy.kill(signal.SIGTERM)
+    proxy.log.wait("draining")
+    assert len(client.exactly(8000000)) == 8000000
+    assert client.response_head().closes()
+    assert len(client.exactly(8000000)) == 8000000
+    client.at_end()
+    proxy.stop()
+
+
 def test_a_second_sigterm_stops_at_once(running, origin):
     proxy = running()
     client = proxy.client()

@@ -156,3 +156,26 @@ def test_a_pooled_connection_of_which_there_is_news_is_not_given_out(proxy, pair
     wire.send(OK)
     assert pair.client.response().body == b"ok"
     proxy.counts("upstream_retries", 0)
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+@pytest.mark.parametrize("method,fields,body", [("POST", ["Content-Length: 5"], "hello"),
+                                                ("PUT", ["Content-Length: 5"], "hello"),
+                                                ("POST", [], "")])
+def test_a_request_that_may_not_be_sent_twice_goes_to_no_connection_that_has_ended(
+        proxy, client, origin, method, fields, body, end):
+    """It is there in the turn of the loop in which the answer before it came, with the end right
+    behind that: the loop has not looked again."""
+    client.send(get(target="/first"), get(*fields, method=method, target="/second"), body)
+    wire = origin.accept()
+    assert wire.request().target == "/first"
+    with stopped(proxy):
+        wire.send(OK)
+        getattr(wire, end)()
+    assert client.response().body == b"ok"
+    wire = origin.accept()
+    second = wire.request()
+    assert (second.method, second.target, second.body) == (method, "/second", body.encode())
+    wire.send(OK)
+    assert client.response().body == b"ok"
+    proxy.counts("upstream_retries", 0)
