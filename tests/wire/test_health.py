@@ -5,7 +5,7 @@ import pytest
 from harness import free_port
 from peers import Origin
 from scenes import answer_with, get, post
-from test_time import deaf  # noqa: F401: a fixture
+from test_time import Deaf, Span, deaf, times  # noqa: F401: a fixture
 
 CLOSE = answer_with("Connection: close")
 
@@ -68,13 +68,41 @@ def test_one_address_alone_never_rests(start):
 
 
 def test_an_address_that_does_not_connect_in_time_rests(start, origin, deaf):
-    proxy = start(upstream(deaf.origin.text, origin.text) + "timeouts = { connect = 0.2 },", upstream="app")
-    client = proxy.client()
-    client.send(get())
-    assert client.response().status == 522
-    proxy.logged(f"{deaf.origin.text} failed: the connection was not made in time; trying others first")
+    """The request, of which nothing was sent, goes to the next one within the time to connect."""
+    proxy = start(upstream(deaf.origin.text, origin.text) + times(connect=1), upstream="app")
+    with Span(0.5):
+        client = proxy.client()
+        client.send(post("Content-Length: 5"), "hello")
+        wire = origin.accept()
+    assert wire.request().body == b"hello"
+    wire.send(CLOSE)
+    assert client.response().body == b"ok"
+    proxy.logged(f"{deaf.origin.text} failed: Connection timed out; trying others first for 1 s")
+    proxy.counts("timeouts_connect", 0)
     for _ in range(4):
         ask(proxy, origin)
+
+
+def test_all_addresses_have_the_time_to_connect_together(start, deaf):
+    other = Deaf()
+    proxy = start(upstream(deaf.origin.text, other.origin.text) + times(connect=0.8), upstream="app")
+    client = proxy.client()
+    with Span(0.8):
+        client.send(get())
+        assert client.response().status == 522
+    proxy.counts("timeouts_connect", 1)
+    proxy.counts("upstream_rests", 2)
+    other.close()
+
+
+def test_the_last_address_has_what_the_others_have_left(start, deaf):
+    dead = f"127.0.0.1:{free_port()}"
+    proxy = start(upstream(dead, deaf.origin.text) + times(connect=0.8), upstream="app")
+    client = proxy.client()
+    with Span(0.8):
+        client.send(get())
+        assert client.response().status == 522
+    proxy.counts("timeouts_connect", 1)
 
 
 def test_an_address_that_is_silent_three_times_in_a_row_rests(start, origin):
