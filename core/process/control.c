@@ -71,7 +71,8 @@ enum control_got control_receive(int fd, struct control_message *out)
     struct msghdr header = {.msg_iov = &iov,
                             .msg_iovlen = 1,
                             .msg_control = room.bytes,
-                            .msg_controllen = sizeof room.bytes};
+                            /* Not all of the room: what aligns it would hold one more. */
+                            .msg_controllen = CMSG_LEN(sizeof out->fds)};
     ssize_t got;
     do
         got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);

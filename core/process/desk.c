@@ -68,6 +68,16 @@ static void on_word(struct ev_loop *loop, struct ev_io *io, int events)
         visitor->desk->asked(visitor->desk->arg, visitor);
 }
 
+/* Its word is taken off first: unread, it would keep the answer from it. */
+static void turn_away(int fd)
+{
+    static const char text[] = "-too many wait for an answer already; try again";
+    char word[16];
+    (void)!recv(fd, word, sizeof word, MSG_DONTWAIT);
+    (void)!send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sys_close(fd);
+}
+
 /* A free place, or that of who has stood there longest without a word; NULL when all have a wish.
  */
 static struct desk_visitor *find_place(struct desk *desk)
@@ -94,7 +104,7 @@ static void on_visitor(struct ev_loop *loop, struct ev_io *io, int events)
         return;
     struct desk_visitor *visitor = find_place(desk);
     if (visitor == NULL) {
-        sys_close(fd);
+        turn_away(fd);
         return;
     }
     visitor->fd = fd;

@@ -93,8 +93,10 @@ static bool take(struct ports *out, struct ports *admin, int fd, bool owned,
     if (take_admin(admin, fd, false, settings))
         return true;
     snprintf(why, why_size,
-             "LISTEN_FDS: the socket on %s was passed on, but `listen` does not name it; add it "
-             "there, or stop passing it on",
+             answer_fd >= 0 ? "clients are accepted on %s, which `listen` no longer names; reload "
+                              "before an upgrade"
+                            : "LISTEN_FDS: the socket on %s was passed on, but `listen` does not "
+                              "name it; add it there, or stop passing it on",
              addr_text(&bound, text));
     return false;
 }
@@ -146,15 +148,29 @@ bool inherit_ports(struct ports *out, struct ports *admin, const struct settings
     return ok;
 }
 
+/* True: who passed the sockets on has lost patience and goes on by itself; it is still there. */
+static bool comes_too_late(void)
+{
+    char byte;
+    return send(answer_fd, INHERIT_DONE, sizeof INHERIT_DONE - 1, MSG_NOSIGNAL) < 0 &&
+           recv(answer_fd, &byte, sizeof byte, MSG_DONTWAIT) < 0;
+}
+
 void inherit_done(struct ports *ports, struct ports *admin)
 {
-    ports_claim(ports);
-    ports_claim(admin);
-    if (answer_fd < 0)
-        return;
-    (void)!send(answer_fd, INHERIT_DONE, sizeof INHERIT_DONE - 1, MSG_NOSIGNAL);
-    sys_close(answer_fd);
+    if (answer_fd < 0 || !comes_too_late()) {
+        ports_claim(ports);
+        ports_claim(admin);
+    }
+    if (answer_fd >= 0)
+        sys_close(answer_fd);
     answer_fd = -1;
+}
+
+void inherit_failed(const char *why)
+{
+    if (answer_fd >= 0)
+        (void)!send(answer_fd, why, strlen(why), MSG_NOSIGNAL);
 }
 
 static bool set_number(const char *variable, int n)

@@ -18,8 +18,11 @@ bool inherit_ports(struct ports *out, struct ports *admin, const struct settings
                    char *why, size_t why_size);
 
 /* To an older interim that waits for it: this one is ready. From then on the paths of the unix
- * sockets among them are this process's to remove. */
+ * sockets among them are this process's to remove, unless the older one has lost patience. */
 void inherit_done(struct ports *ports, struct ports *admin);
+
+/* Likewise: why this one will never be ready. */
+void inherit_failed(const char *why);
 
 /*
  * In a child that is about to execute its successor: puts its ports, and the socket that
@@ -28,7 +31,8 @@ void inherit_done(struct ports *ports, struct ports *admin);
  */
 int inherit_leave(const struct ports *ports, const struct ports *admin, int answer_fd);
 
-/* What inherit_done answers with. Anything else is the reason why there is no successor. */
+/* What inherit_done answers with. Anything else is the reason why there is no successor, as far as
+ * the older one has room for it. */
 #define INHERIT_DONE "+"
 
 #endif

@@ -68,12 +68,14 @@ static bool read_words(struct look *look, const struct cli *cli, int *status)
     return true;
 }
 
-static bool find_listener(struct look *look)
+/* The exit status, if it is not EXIT_SUCCESS. */
+static int find_listener(struct look *look)
 {
     char text[ASK_TEXT_MAX], why[256];
-    if (look->address == NULL) {
+    bool given = look->address != NULL;
+    if (!given) {
         if (!ask_parent(look->pid, look->top ? "top" : "status", "admin", text, sizeof text))
-            return false;
+            return EXIT_FAILURE;
         look->address = text;
     }
     bool found =
@@ -84,7 +86,9 @@ static bool find_listener(struct look *look)
         fprintf(stderr, "\n");
     }
     look->address = NULL;
-    return found;
+    if (found)
+        return EXIT_SUCCESS;
+    return given ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 /* A listener has nothing but lines of ASCII to say; whatever else answers must not speak to the
@@ -210,8 +214,9 @@ int look_run(const struct cli *cli)
     int status;
     if (!read_words(&look, cli, &status))
         return status;
-    if (!find_listener(&look))
-        return EXIT_FAILURE;
+    status = find_listener(&look);
+    if (status != EXIT_SUCCESS)
+        return status;
     if (look.json)
         return show_json(&look);
     return look.top ? show_again(&look) : show_once(&look);

@@ -114,8 +114,8 @@ static void put_one(struct buf *out, const char *name, const char *type, const c
     buf_printf(out, "interim_%s %.16g\n", name, value);
 }
 
-/* The value of a label: three bytes have to be escaped, any other may stand in it; what is no ASCII
- * may not be UTF-8. */
+/* The value of a label: three bytes have to be escaped, any other may stand in it. What is no ASCII
+ * may not be UTF-8, and two names must not become one. */
 static void put_label(struct buf *out, const char *name, const char *value)
 {
     buf_printf(out, "%s=\"", name);
@@ -124,8 +124,10 @@ static void put_label(struct buf *out, const char *name, const char *value)
             buf_append_string(out, "\\n");
         else if (*value == '"' || *value == '\\')
             buf_printf(out, "\\%c", *value);
+        else if ((unsigned char)*value >= 0x80)
+            buf_printf(out, "\\\\x%02x", (unsigned char)*value);
         else
-            buf_append(out, (unsigned char)*value < 0x80 ? value : "?", 1);
+            buf_append(out, value, 1);
     }
     buf_append_string(out, "\"");
 }

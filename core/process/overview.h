@@ -24,7 +24,7 @@ void overview_gather(struct overview *out);
 bool overview_rests(const struct overview *o, const struct origin_stats *origin);
 
 /* No text about an overview is longer, whatever its names are. */
-#define OVERVIEW_TEXT_MAX (4u << 20)
+#define OVERVIEW_TEXT_MAX (8u << 20)
 
 /* `out` has room for OVERVIEW_TEXT_MAX. Counters that are summed while workers count may be a
  * moment apart from each other. */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -14,12 +15,18 @@
 
 static struct termios before;
 static bool has_keys; /* stdin is a terminal, too */
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, suspended;
 
 static void on_signal(int number)
 {
     (void)number;
     ended = 1;
+}
+
+static void on_suspend(int number)
+{
+    (void)number;
+    suspended = 1;
 }
 
 static void on_resize(int number)
@@ -29,7 +36,8 @@ static void on_resize(int number)
 
 bool screen_is_there(void)
 {
-    return isatty(STDOUT_FILENO) == 1;
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 static void watch(int number, void (*handler)(int number))
@@ -43,6 +51,8 @@ void screen_open(void)
     watch(SIGINT, on_signal);
     watch(SIGTERM, on_signal);
     watch(SIGHUP, on_signal);
+    watch(SIGQUIT, on_signal);
+    watch(SIGTSTP, on_suspend);
     watch(SIGWINCH, on_resize);
     has_keys = tcgetattr(STDIN_FILENO, &before) == 0;
     if (has_keys) {
@@ -72,11 +82,21 @@ void screen_draw(struct slice text)
     fputs("\033[H", stdout);
     for (unsigned row = 0; row < size.ws_row && text.len > 0; row++) {
         size_t len = slice_find(text, '\n');
-        printf("%s%.*s\033[K", row > 0 ? "\n" : "", (int)(len < width ? len : width), text.at);
+        /* Cleared first: behind a line that is full the cursor still stands on its last byte. */
+        printf("%s\033[K%.*s", row > 0 ? "\n" : "", (int)(len < width ? len : width), text.at);
         text = slice_skip(text, len + 1);
     }
     fputs("\033[J", stdout);
     fflush(stdout);
+}
+
+/* Whoever stops it gets the terminal back as it was, and it takes it anew when it goes on. */
+static void suspend(void)
+{
+    suspended = 0;
+    screen_close();
+    kill(getpid(), SIGSTOP);
+    screen_open();
 }
 
 bool screen_wait(double seconds)
@@ -90,5 +110,7 @@ bool screen_wait(double seconds)
         else if (key == 'q' || key == 'Q' || key == 3)
             return false;
     }
+    if (suspended != 0)
+        suspend();
     return ended == 0;
 }

@@ -48,6 +48,15 @@ void status_log_stats(const struct crew *crew, const struct reload *reload)
     buf_free(&line);
 }
 
+void status_log_lost(const struct crew *crew)
+{
+    static struct stats sum; /* too large for a stack */
+    crew_sum(crew, &sum);
+    if (sum.log_lost > 0)
+        log_warning("lines of the access log lost in all: %llu; standard output did not take them",
+                    (unsigned long long)sum.log_lost);
+}
+
 void status_notify(struct notify *notify, const struct crew *crew, const char *news)
 {
     notify_send(notify, "READY=1\nSTATUS=Policy generation %llu, %u worker%s%s%.*s",

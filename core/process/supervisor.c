@@ -38,6 +38,7 @@ struct supervisor {
     bool reload_wanted;  /* SIGHUP came before there was anything to reload, or in an upgrade */
     bool upgrade_wanted; /* SIGUSR2 came in a reload */
     bool handed_over;    /* another parent has the sockets */
+    bool deserted;       /* no worker is left */
     bool over;
     int status;
     struct crew_generation current;
@@ -115,6 +116,7 @@ static void on_failed(void *arg, const char *why)
 {
     struct supervisor *s = arg;
     log_error("cannot start: %s; exiting", why);
+    inherit_failed(why);
     s->status = EXIT_FAILURE;
     s->phase = PHASE_ENDING;
     crew_stop(&s->crew);
@@ -135,9 +137,18 @@ static void on_died(void *arg, struct crew_worker *worker)
     reload_died(&s->reload, worker);
 }
 
+/* Who was to take over may have sockets of its own to take along. */
+static void end_when_alone(struct supervisor *s)
+{
+    if (s->phase == PHASE_ENDING && s->deserted && s->upgrade.pid == 0)
+        end(s);
+}
+
 static void on_empty(void *arg)
 {
-    end(arg);
+    struct supervisor *s = arg;
+    s->deserted = true;
+    end_when_alone(s);
 }
 
 static const struct crew_events crew_events = {
@@ -158,6 +169,7 @@ static void start(struct supervisor *s)
     if (!inherit_ports(&inherited, &admin, settings, why, sizeof why) ||
         !crew_open_ports(&s->current, &inherited, &admin, why, sizeof why)) {
         log_error("%s; exiting", why);
+        inherit_failed(why);
         give_up(s, EXIT_FAILURE);
         return;
     }
@@ -226,6 +238,16 @@ static void load(struct supervisor *s)
         give_up(s, status);
 }
 
+static void give_up_upgrade(struct supervisor *s, double seconds)
+{
+    static const char text[] = "upgrade given up: stopping";
+    if (s->upgrade.pid != 0 && s->phase != PHASE_ENDING) {
+        log_warning("%s", text);
+        desk_tell_all(&s->desk, CLI_UPGRADE, 0, false, text);
+    }
+    upgrade_cancel(&s->upgrade, seconds);
+}
+
 static void stop(struct supervisor *s, bool at_once)
 {
     if (s->phase == PHASE_LOADING) {
@@ -235,11 +257,13 @@ static void stop(struct supervisor *s, bool at_once)
     }
     double seconds = config_settings(&s->current.config)->drain;
     bool hurried = at_once || s->phase == PHASE_ENDING;
+    /* A program that never took over is none whose end matters to a service manager. */
+    bool announced = s->phase == PHASE_RUNNING && !s->handed_over;
+    give_up_upgrade(s, hurried ? 0 : seconds);
     s->phase = PHASE_ENDING;
     reload_cancel(&s->reload);
-    upgrade_cancel(&s->upgrade);
     desk_close(&s->desk);
-    if (!s->handed_over)
+    if (announced)
         notify_send(&s->notify, "STOPPING=1\nSTATUS=Draining");
     /* From here on new clients are refused by the kernel, not left to wait in a queue. */
     ports_close_except(&s->current.ports, NULL);
@@ -267,6 +291,10 @@ static void on_upgraded(void *arg, pid_t pid, const char *why)
 {
     struct supervisor *s = arg;
     char text[128];
+    if (pid == 0 && s->phase == PHASE_ENDING) {
+        end_when_alone(s);
+        return;
+    }
     if (pid == 0) {
         refuse_upgrade(s, why);
         go_on(s);
@@ -280,8 +308,11 @@ static void on_upgraded(void *arg, pid_t pid, const char *why)
     ports_lend(&s->current.ports);
     ports_lend(&s->current.admin);
     admin_stop(&s->admin);
-    if (s->reload_wanted)
+    if (s->reload_wanted) {
         kill(pid, SIGHUP);
+        snprintf(text, sizeof text, "process %d has taken over, and is to reload", (int)pid);
+        desk_tell_all(&s->desk, CLI_RELOAD, UINT64_MAX, false, text);
+    }
     stop(s, false);
 }
 
@@ -300,6 +331,8 @@ static void on_asked(void *arg, struct desk_visitor *visitor)
     struct supervisor *s = arg;
     if (s->phase == PHASE_ENDING) {
         desk_tell(visitor, false, "it is stopping");
+    } else if (visitor->wish == CLI_STATUS && s->phase == PHASE_LOADING) {
+        desk_tell(visitor, false, "it is starting, and has not read its policy yet; try again");
     } else if (visitor->wish == CLI_STATUS) {
         admin_tell(&s->admin, visitor);
     } else if (visitor->wish == CLI_RELOAD) {
@@ -409,6 +442,7 @@ int supervisor_run(const struct cli *cli)
     if (!s.over)
         ev_run(s.loop, 0);
     clean_up(&s);
+    status_log_lost(&s.crew);
     if (s.status == EXIT_SUCCESS)
         log_info("stopped");
     return s.status;

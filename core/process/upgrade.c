@@ -1,6 +1,6 @@
 /*
  * upgrade: starts the successor and waits for its word. Promises that it ends: the successor is
- * ready, or gone, within UPGRADE_SECONDS.
+ * ready within UPGRADE_SECONDS, or is sent away; and that both agree which of the two it was.
  */
 #include "process/upgrade.h"
 
@@ -15,6 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* It takes along the sockets that it made. Only if it cannot, they are left behind. */
+static const int partings[] = {SIGTERM, SIGINT, SIGKILL};
+
 static void forget(struct upgrade *u)
 {
     ev_io_stop(u->loop, &u->io);
@@ -26,22 +29,38 @@ static void forget(struct upgrade *u)
     u->pid = 0;
 }
 
+/* False: no word has come. */
+static bool read_word(struct upgrade *u)
+{
+    ssize_t got = sys_recv(u->fd, u->why, sizeof u->why - 1);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return false;
+    u->why[got > 0 ? got : 0] = '\0';
+    return true;
+}
+
+static bool is_ready(const struct upgrade *u)
+{
+    return strcmp(u->why, INHERIT_DONE) == 0;
+}
+
+static void hand_over(struct upgrade *u)
+{
+    pid_t pid = u->pid;
+    forget(u);
+    u->over(u->arg, pid, NULL);
+}
+
 static void on_word(struct ev_loop *loop, struct ev_io *io, int events)
 {
     struct upgrade *u = io->data;
     (void)events;
-    ssize_t got = sys_recv(u->fd, u->why, sizeof u->why - 1);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (!read_word(u))
         return;
-    u->why[got > 0 ? got : 0] = '\0';
-    if (strcmp(u->why, INHERIT_DONE) != 0) {
-        /* It is about to end: how it does comes with on_end. */
-        ev_io_stop(loop, io);
-        return;
-    }
-    pid_t pid = u->pid;
-    forget(u);
-    u->over(u->arg, pid, NULL);
+    if (is_ready(u))
+        hand_over(u);
+    else
+        ev_io_stop(loop, io); /* It is about to end: how it does comes with on_end. */
 }
 
 static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
@@ -51,10 +70,10 @@ static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
     (void)loop;
     (void)events;
     if (u->why[0] == '\0')
-        (void)!recv(u->fd, u->why, sizeof u->why - 1, MSG_DONTWAIT);
-    if (u->late)
+        read_word(u);
+    if (u->given_up)
         snprintf(why, sizeof why, "the new program was not ready after %g s", UPGRADE_SECONDS);
-    else if (u->why[0] != '\0' && strcmp(u->why, INHERIT_DONE) != 0)
+    else if (u->why[0] != '\0' && !is_ready(u))
         snprintf(why, sizeof why, "%s", u->why);
     else
         snprintf(why, sizeof why, "the new program %s", child_ending(child->rstatus, ending));
@@ -62,13 +81,33 @@ static void on_end(struct ev_loop *loop, struct ev_child *child, int events)
     u->over(u->arg, 0, why);
 }
 
+static void send_away(struct upgrade *u, size_t parting, double seconds)
+{
+    u->given_up = true;
+    u->parting = parting;
+    ev_io_stop(u->loop, &u->io);
+    kill(u->pid, partings[parting]);
+    ev_timer_stop(u->loop, &u->timer);
+    ev_timer_set(&u->timer, seconds, 0);
+    if (partings[parting] != SIGKILL)
+        ev_timer_start(u->loop, &u->timer);
+}
+
 static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct upgrade *u = timer->data;
     (void)loop;
     (void)events;
-    u->late = true;
-    kill(u->pid, SIGKILL);
+    if (u->given_up) {
+        send_away(u, u->parting + 1, UPGRADE_LEAVE_SECONDS);
+        return;
+    }
+    /* From here on it cannot say that it is ready, and hears so: see inherit_done. */
+    shutdown(u->fd, SHUT_RD);
+    if (read_word(u) && is_ready(u))
+        hand_over(u);
+    else
+        send_away(u, 0, UPGRADE_LEAVE_SECONDS);
 }
 
 static _Noreturn void become(char *const argv[], const struct ports *ports,
@@ -127,7 +166,7 @@ bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *po
         return false;
     }
     u->fd = pair[0];
-    u->late = false;
+    u->given_up = false;
     u->why[0] = '\0';
     ev_io_set(&u->io, u->fd, EV_READ);
     ev_io_start(u->loop, &u->io);
@@ -138,10 +177,9 @@ bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *po
     return true;
 }
 
-void upgrade_cancel(struct upgrade *u)
+void upgrade_cancel(struct upgrade *u, double seconds)
 {
-    if (u->pid == 0)
-        return;
-    kill(u->pid, SIGKILL);
-    forget(u);
+    size_t parting = seconds > 0 ? 0 : 1;
+    if (u->pid != 0 && (!u->given_up || u->parting < parting))
+        send_away(u, parting, seconds > 0 ? seconds : UPGRADE_LEAVE_SECONDS);
 }

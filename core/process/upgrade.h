@@ -13,13 +13,16 @@
 
 /* From the start of the new program until it is ready. */
 #define UPGRADE_SECONDS 30.0
+/* What one that is sent away has between two signals, each harsher than the one before. */
+#define UPGRADE_LEAVE_SECONDS 2.0
 
 struct upgrade {
     struct ev_loop *loop; /* the default one */
     pid_t pid;            /* 0: none is under way */
     int fd;
-    bool late;
-    char why[256]; /* what came in place of being ready */
+    bool given_up;  /* it is only awaited to be gone */
+    size_t parting; /* then: which signal it got last */
+    char why[256];  /* what came in place of being ready */
     struct ev_io io;
     struct ev_child child;
     struct ev_timer timer;
@@ -35,7 +38,9 @@ void upgrade_init(struct upgrade *u, struct ev_loop *loop,
 bool upgrade_start(struct upgrade *u, char *const argv[], const struct ports *ports,
                    const struct ports *admin, char *why, size_t why_size);
 
-/* Kills the new parent, if there is one that is not ready yet; no `over` then. */
-void upgrade_cancel(struct upgrade *u);
+/* Sends the new parent away, if there is one: it has `seconds` to finish what clients have begun
+ * with it; with 0 it stops at once. `over` comes once it is gone. A second call may only hurry it.
+ */
+void upgrade_cancel(struct upgrade *u, double seconds);
 
 #endif

@@ -314,7 +314,7 @@ void client_kill(struct client *c)
     if (c->step == CLIENT_TUNNEL)
         passage_abort(c->passage);
     else if (c->exchange != NULL)
-        exchange_client_gone(c->exchange);
+        exchange_abort(c->exchange, "the proxy stopped");
     if (c->step != CLIENT_CLOSED)
         client_close(c);
 }

@@ -30,6 +30,8 @@ static bool may_read(struct client *c)
     case CLIENT_LINGER:
         return c->discarded <= client_settings(c)->limits.linger_bytes;
     case CLIENT_BODY:
+        /* Whether there is room for more shows when the origin has been sent what there is. */
+        net_flush(c->conn.net);
         return exchange_takes_body(c->exchange) || buf_len(&c->in) < CLIENT_HOLD_MAX;
     case CLIENT_WAIT:
         return buf_len(&c->in) < CLIENT_HOLD_MAX;

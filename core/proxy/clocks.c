@@ -152,8 +152,10 @@ void exchange_wait_origin(struct exchange *x, enum origin_wait what)
 
 void exchange_wait_body(struct exchange *x)
 {
-    /* Once a final response is there, a client that stops sending is its right. */
-    if (x->response_step == RESPONSE_STEP_WAIT && x->request_step == REQUEST_STEP_BODY)
+    /* Once a final response is there, a client that stops sending is its right; while it waits for
+     * leave to begin, so is its silence. */
+    if (x->response_step == RESPONSE_STEP_WAIT && x->request_step == REQUEST_STEP_BODY &&
+        x->expect != EXPECT_STATE_FORWARDED)
         deadline_set(&x->body_clock, x->timeouts->body);
 }
 

@@ -211,18 +211,23 @@ void exchange_client_ended(struct exchange *x)
         deadline_set(&x->gone_clock, x->timeouts->half_close);
 }
 
-void exchange_client_gone(struct exchange *x)
+void exchange_abort(struct exchange *x, const char *why)
 {
     if (x->over)
         return;
     if (x->result.error[0] == '\0')
-        x->result.error = "the client left";
+        x->result.error = why;
     /* Perhaps it is only we who cannot write to it. */
     if (x->begun)
         client_cut(x->client);
     else
         conn_close(&x->client->conn);
     exchange_finish(x, OUTCOME_ABORTED);
+}
+
+void exchange_client_gone(struct exchange *x)
+{
+    exchange_abort(x, "the client left");
 }
 
 void exchange_client_drained(struct exchange *x)

@@ -159,6 +159,9 @@ void exchange_count_outcome(struct stats *s, enum outcome outcome);
 
 /* ---- from the worker ---- */
 
+/* Nobody gets an answer any more: the worker ends, or the client has left. */
+void exchange_abort(struct exchange *x, const char *why);
+
 /* It is over and only its log hook waits: no longer. */
 void exchange_abandon(struct exchange *x);
 

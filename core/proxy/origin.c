@@ -177,6 +177,11 @@ bool origin_is_ready(const struct origin *o)
     return o->step == ORIGIN_HEAD;
 }
 
+bool origin_has_waiting(const struct origin *o)
+{
+    return o->uplink != NULL && conn_has_waiting(&o->uplink->conn);
+}
+
 bool origin_is_blocked(struct origin *o)
 {
     return o->uplink != NULL && conn_is_blocked(&o->uplink->conn);

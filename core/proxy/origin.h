@@ -58,7 +58,10 @@ bool origin_pass_over(struct origin *o);
 /* True if a connection is there and can be written to. */
 bool origin_is_ready(const struct origin *o);
 
-/* Everything sent so far was taken. */
+/* Not all that was sent has been taken. */
+bool origin_has_waiting(const struct origin *o);
+
+/* Likewise, once what was put has been sent. */
 bool origin_is_blocked(struct origin *o);
 
 /* What stands before the first request on a new connection. Copied. */

@@ -129,7 +129,7 @@ void passage_close(struct passage *p, const char *why)
 void passage_abort(struct passage *p)
 {
     tunnel_abort(&p->tunnel);
-    end(p, OUTCOME_ABORTED, "the client left");
+    end(p, OUTCOME_ABORTED, "the proxy stopped");
 }
 
 /* ---- the beginning ---- */

@@ -55,7 +55,7 @@ void passage_free(struct passage *p);
  * exchange is the passage's: its events are over. */
 void passage_open(struct passage *p, struct slice early);
 
-/* Closes both sides; or resets them, as if the client had left. */
+/* Closes both sides; or resets them, as the worker ends. */
 void passage_close(struct passage *p, const char *why);
 void passage_abort(struct passage *p);
 

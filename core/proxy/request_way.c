@@ -271,7 +271,7 @@ bool exchange_takes_body(struct exchange *x)
         return x->result.bytes_in - x->body_taken <= x->settings->limits.linger_bytes;
     if (x->request_step != REQUEST_STEP_BODY)
         return false;
-    if (!origin_is_blocked(&x->origin))
+    if (!origin_has_waiting(&x->origin))
         return true;
     deadline_clear(&x->body_clock);
     wait_taken(x);

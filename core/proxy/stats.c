@@ -25,6 +25,12 @@ static bool bears(const struct origin_stats *o, const char *upstream, const char
     return strcmp(o->upstream, upstream) == 0 && strcmp(o->address, address) == 0;
 }
 
+/* What a worker wrote may have no end. */
+static void name(char *to, size_t size, const char *text)
+{
+    snprintf(to, size, "%.*s", (int)size - 1, text);
+}
+
 struct origin_stats *stats_origin(struct stats *s, const char *upstream, const char *address)
 {
     struct origin_stats *o = s->origins;
@@ -34,8 +40,8 @@ struct origin_stats *stats_origin(struct stats *s, const char *upstream, const c
         o++;
     if (o->upstream[0] == '\0') {
         bool last = o == &s->origins[STATS_ORIGINS - 1];
-        snprintf(o->address, sizeof o->address, "%s", last ? "" : address);
-        snprintf(o->upstream, sizeof o->upstream, "%s", last ? "others" : upstream);
+        name(o->address, sizeof o->address, last ? "" : address);
+        name(o->upstream, sizeof o->upstream, last ? "others" : upstream);
     }
     return o;
 }

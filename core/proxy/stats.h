@@ -29,7 +29,7 @@
     X(active, "exchanges under way now")                                                           \
     X(answered_upstream, "exchanges whose final response came from an origin, complete")           \
     X(answered_here, "exchanges answered by the proxy itself: policy, page or error")              \
-    X(aborted, "exchanges the client left before they were over")                                  \
+    X(aborted, "exchanges that ended too soon: the client left, or the worker stopped")            \
     X(cut, "exchanges whose response was begun and could not be completed")                        \
     X(tunnels, "tunnels open now")                                                                 \
     X(upgrades_offered, "upgrades passed to an origin")                                            \

@@ -4,10 +4,12 @@
  */
 #include "end.h"
 
+#include "faults.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +44,7 @@ void end_open(struct end *e, int fd, bool proxied)
     e->parting = e->own = HERE;
     e->was_reset = false;
     e->heard.len = e->said.len = e->sent = e->answers = e->mark_count = e->known = 0;
+    e->said_at.count = e->heard_at.count = 0;
     moves++;
 }
 
@@ -60,6 +63,24 @@ void end_drop(struct end *e, bool reset)
     e->fd = -1;
 }
 
+/* To be called before the bytes behind the first `from` are counted. */
+static void note_when(struct moments *m, size_t from)
+{
+    double now = faults_now();
+
+    if (m->count < MARKS_MAX && (m->count == 0 || m->of[m->count - 1].at < now))
+        m->of[m->count++] = (struct moment){from, now};
+}
+
+double end_when(const struct moments *m, size_t byte)
+{
+    double at = (double)NAN;
+
+    for (size_t i = 0; i < m->count && m->of[i].from <= byte; i++)
+        at = m->of[i].at;
+    return m->count < MARKS_MAX ? at : (double)NAN;
+}
+
 static void hear(struct end *e)
 {
     ssize_t n;
@@ -72,6 +93,7 @@ static void hear(struct end *e)
             return;
         moves++;
         if (n > 0) {
+            note_when(&e->heard_at, e->heard.len);
             e->heard.len += (size_t)n;
             e->known = e->sent;
         } else {
@@ -95,17 +117,32 @@ static void mark(struct end *e)
     char target;
     size_t asked = e->paused ? SIZE_MAX : end_requests(e, &target);
 
-    if (e->mark_count < MARKS_MAX && (last == NULL || last->asked != asked))
-        e->marks[e->mark_count++] = (struct mark){e->sent, asked};
+    if (e->mark_count < MARKS_MAX &&
+        (last == NULL || last->asked != asked || last->heard != e->heard.len))
+        e->marks[e->mark_count++] = (struct mark){e->sent, asked, e->heard.len};
+}
+
+static const struct mark *mark_of(const struct end *e, size_t byte)
+{
+    const struct mark *last = NULL;
+
+    if (e->mark_count == MARKS_MAX)
+        return NULL;
+    for (size_t i = 0; i < e->mark_count && e->marks[i].from <= byte; i++)
+        last = &e->marks[i];
+    return last;
 }
 
 size_t end_asked_at(const struct end *e, size_t byte)
 {
-    size_t asked = SIZE_MAX;
+    const struct mark *mark = mark_of(e, byte);
+    return mark != NULL ? mark->asked : SIZE_MAX;
+}
 
-    for (size_t i = 0; i < e->mark_count && e->marks[i].from <= byte; i++)
-        asked = e->marks[i].asked;
-    return e->mark_count < MARKS_MAX ? asked : SIZE_MAX;
+size_t end_heard_at(const struct end *e, size_t byte)
+{
+    const struct mark *mark = mark_of(e, byte);
+    return mark != NULL && mark->asked != SIZE_MAX ? mark->heard : SIZE_MAX;
 }
 
 static void speak(struct end *e)
@@ -123,6 +160,7 @@ static void speak(struct end *e)
             break;
         }
         mark(e);
+        note_when(&e->said_at, e->sent);
         e->sent += (size_t)n;
     }
     if (e->fd < 0 || !e->ends)

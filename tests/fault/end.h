@@ -19,12 +19,23 @@ struct text {
 
 enum parting { HERE, ENDED, RESET }; /* of the other side, as this one has seen it */
 
-/* From this byte on, what was sent was sent when so many requests had been heard. */
+/* From this byte on, what was sent was sent when so many requests, and bytes, had been heard. */
 struct mark {
-    size_t from, asked;
+    size_t from, asked, heard;
 };
 
 #define MARKS_MAX 64
+
+/* From this byte on, what was said or heard moved at this time, or later. */
+struct moment {
+    size_t from;
+    double at;
+};
+
+struct moments {
+    struct moment of[MARKS_MAX];
+    size_t count;
+};
 
 struct end {
     int fd;      /* -1: closed by the script */
@@ -40,6 +51,7 @@ struct end {
     size_t answers; /* final responses said */
     struct mark marks[MARKS_MAX];
     size_t mark_count;
+    struct moments said_at, heard_at;
     bool switched; /* a 101 was said */
     bool proxied;  /* what it hears begins with a PROXY header */
 };
@@ -59,8 +71,12 @@ void end_answer(struct end *e, struct slice bytes);
 /* Ends its sending side behind what was said. */
 void end_finish(struct end *e);
 
-/* How many requests had been heard when this byte was sent; SIZE_MAX: nobody knows. */
+/* How many requests, or bytes, had been heard when this byte was sent; SIZE_MAX: nobody knows. */
 size_t end_asked_at(const struct end *e, size_t byte);
+size_t end_heard_at(const struct end *e, size_t byte);
+
+/* When this byte was said or heard, as faults_now tells it; NAN: nobody knows. */
+double end_when(const struct moments *m, size_t byte);
 
 /* Requests heard. *target is that of the oldest one without an answer, or `?`. */
 size_t end_requests(const struct end *e, char *target);

@@ -60,6 +60,7 @@ size_t faults_sockets(void);  /* sockets and ends of pipes handed out and not cl
 
 /* Time passes, for the loop's timers too. */
 void faults_pass(double seconds);
+double faults_now(void);
 
 /* Prints how often each call was failed, and in which ways, since the program began. */
 void faults_print(void);

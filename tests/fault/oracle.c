@@ -3,7 +3,7 @@
  */
 #include "oracle.h"
 
-#include "books.h"
+#include "waits.h"
 
 #include <string.h>
 
@@ -207,6 +207,43 @@ static bool was_asked(const struct books *b, const struct entry *heard, bool tun
     return false;
 }
 
+/* Whether it was asked to say 100 before any of this body came, and has not done so. */
+static bool is_held(const struct dialogue *origin, const struct entry *answer)
+{
+    const struct entry *question = &origin->asked.entries[answer->question];
+
+    for (size_t i = 0; i < origin->answered.count; i++) {
+        const struct entry *e = &origin->answered.entries[i];
+        if (e->question == answer->question && wire_status(&e->m) == 100)
+            return false;
+    }
+    return wire_field(&question->m, "Expect").len > 0;
+}
+
+/* Behind a final answer that came before all of its request, nobody can tell what is a body and
+ * what another request: there may be none, and no body either where the answer took the place of a
+ * 100 (RFC 9110 section 10.1.1, RFC 9112 section 9.3). */
+static const char *judge_early(const struct dialogue *origin, const struct end *end)
+{
+    for (size_t i = 0; i < origin->answered.count; i++) {
+        const struct entry *answer = &origin->answered.entries[i];
+        const struct book *asked = &origin->asked;
+        size_t heard = end_heard_at(end, (size_t)(answer->m.head.at - end->said.bytes));
+        const struct message *m;
+        if (wire_status(&answer->m) < 200 || answer->question >= asked->count || heard == SIZE_MAX)
+            continue;
+        m = &asked->entries[answer->question].m;
+        if (!m->framed || asked->entries[answer->question].after.at <= end->heard.bytes + heard)
+            continue;
+        if (answer->question + 1 < asked->count)
+            return "a request on a connection whose last one was answered too early";
+        if (m->head.at + m->head.len == end->heard.bytes + heard && is_held(origin, answer) &&
+            end->heard.len > heard)
+            return "a body behind an answer that was given in the place of a 100";
+    }
+    return NULL;
+}
+
 static const char *judge_origin(const struct books *b, const struct dialogue *origin)
 {
     const struct book *asked = &origin->asked, *answered = &origin->answered;
@@ -271,8 +308,12 @@ const char *oracle_judge(const struct stage *s)
         return wrong;
     for (size_t i = 0; i < b->client_count && wrong == NULL; i++)
         wrong = judge_client(b, &b->clients[i]);
+    for (size_t i = 0; i < b->client_count && wrong == NULL; i++)
+        wrong = waits_cut_short(s, &b->clients[i], &s->clients[i]);
     for (size_t i = 0; i < b->origin_count && wrong == NULL; i++)
         wrong = judge_origin(b, &b->origins[i]);
+    for (size_t i = 0; i < b->origin_count && wrong == NULL && !s->blind; i++)
+        wrong = judge_early(&b->origins[i], &s->origins[i]);
     return wrong != NULL ? wrong : judge_sum(s, b);
 }
 

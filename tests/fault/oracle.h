@@ -10,11 +10,13 @@
  * NULL, or what is wrong: the first of
  *  - a worker that does not come to rest, spins, or loses memory, sockets, lines of its log;
  *  - counters that break the laws of proxy/stats.h;
+ *  - anybody that waits longer than a deadline allows, or hears too soon of one: waits.h;
  *  - a client that heard more answers than it asked for, one that no origin gave to this request,
  * one that looks whole and is not, a 1xx that no origin sent or in HTTP/1.0, anything behind
  *    `Connection: close`, bytes in a tunnel that the origin did not say;
  *  - an origin that heard a request that no client made, half a body as a whole one, a POST twice,
- * more requests than the worker counted, bytes in a tunnel that the client did not say.
+ * anything behind a body that it answered too early, more requests than the worker counted, bytes
+ * in a tunnel that the client did not say.
  *
  * Who said what is read by books.h; where more was said than it holds, the first two remain.
  */

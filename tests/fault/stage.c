@@ -7,6 +7,7 @@
 #include "stage.h"
 
 #include "hooks.h"
+#include "waits.h"
 
 #include "proxy/local.h"
 
@@ -32,7 +33,7 @@
 #define PATIENCE         500  /* microseconds */
 #define VAIN_MAX         16   /* turns for an event of which nothing comes */
 #define GENERATION       2
-#define REQUESTS_MAX     2000 /* that fit into what a scene says */
+#define LOOKS_MAX        20000 /* of those requests that fit into what a scene says, ten each */
 
 static struct stage stage;
 
@@ -343,6 +344,14 @@ static void apply(const struct scene *scene)
         settings.limits.buffered = scene->buffered;
 }
 
+static bool has_waiting_hook(const struct scene *scene)
+{
+    for (size_t i = 0; i < HOOK_COUNT; i++)
+        if (scene->hooks[i].when == WAITS)
+            return true;
+    return false;
+}
+
 /* Whether anything happens that the loop had no turn to see before the next. */
 static bool is_hasty(const struct scene *scene)
 {
@@ -364,6 +373,7 @@ static void set_up(const struct scene *scene)
                   now_playing->hurried || is_hasty(scene);
     stage.crowded = false;
     stage.proxied = scene->proxied && !scene->local; /* only who is trusted may */
+    stage.hooks_wait = has_waiting_hook(scene);
     stage.early = scene->early;
     stage.calls_before = 0;
     hooks_begin(scene);
@@ -405,20 +415,31 @@ static bool is_at_rest(void)
     return n->open == 0 && n->active == 0 && n->upstream_open == 0 && n->tunnels == 0;
 }
 
+/* What any end may see of it, or a client that was let in late. */
+static uint64_t seen(void)
+{
+    return end_moves() + stage.stats.accepted;
+}
+
 /* Until every deadline that there is has passed; each of the requests that wait behind one another
  * has its own. */
 static void let_time_pass(void)
 {
-    static const double seconds[] = {1.1, 3, 16, 61, 101, 3601, 3601};
+    double quiet = 0;
 
-    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
-        faults_pass(seconds[i]);
+    for (size_t i = 0; i < LOOKS_MAX && (quiet < WAITS_LONG || !is_at_rest()); i++) {
+        double step = waits_next_look(quiet) - quiet;
+        uint64_t before = seen();
+        const char *wrong;
+        faults_pass(step);
         settle();
+        quiet = seen() == before ? quiet + step : 0;
+        wrong = waits_overdue(&stage, quiet);
+        if (wrong != NULL)
+            go_wrong(wrong);
     }
-    for (size_t i = 0; i < REQUESTS_MAX && !is_at_rest(); i++) {
-        faults_pass(3601);
-        settle();
-    }
+    faults_pass(3601);
+    settle();
 }
 
 static void hang_up(bool reset)

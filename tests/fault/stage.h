@@ -35,6 +35,7 @@ struct stage {
     bool crowded;        /* more connections to origins than there are ends for */
     bool resets_show;    /* they do not on unix sockets */
     bool proxied;        /* clients begin with a PROXY header */
+    bool hooks_wait;     /* some do */
     bool early;          /* bytes behind an offered upgrade are no request */
     size_t log_lines;    /* written to the access log */
     size_t calls;        /* fallible ones */

@@ -214,10 +214,10 @@ struct slice wire_skip_proxy_header(struct slice in)
 
     if (slice_starts(in, SLICE("\r\n\r\n\0\r\nQUIT\n")) && in.len >= 16) {
         len = 16 + (size_t)((unsigned char)in.at[14] << 8) + (unsigned char)in.at[15];
-        return slice_skip(in, len < in.len ? len : in.len);
+        return slice_skip(in, len <= in.len ? len : 0);
     }
     if (!slice_starts(in, SLICE("PROXY ")))
         return in;
     len = slice_find(in, '\n');
-    return slice_skip(in, len < in.len ? len + 1 : len);
+    return slice_skip(in, len < in.len ? len + 1 : 0);
 }

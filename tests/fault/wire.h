@@ -34,7 +34,7 @@ bool wire_next(struct wire *w, bool bodyless, struct message *m);
 struct slice wire_field(const struct message *m, const char *name);
 size_t wire_field_count(const struct message *m, const char *name);
 
-/* Behind the header of the PROXY protocol, if it begins with one. */
+/* Behind the header of the PROXY protocol, if it begins with a whole one. */
 struct slice wire_skip_proxy_header(struct slice in);
 
 /* The status of a response, 0 of a request. */

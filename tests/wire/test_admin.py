@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import exposition
 from harness import PATIENCE, ROOT, Proxy, binary, free_port, run
 from programs import need
 from scenes import OK, exchange, get, post
@@ -64,12 +65,16 @@ class Admin:
             time.sleep(0.01)
         return status
 
-    def metrics(self):
-        """Every sample by its name with labels."""
+    def samples(self):
+        """Every sample by its name and labels."""
         status, head, body = self.get("/metrics")
         assert (status, head["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
-        samples = (line.rsplit(" ", 1) for line in body.splitlines() if line[0] != "#")
-        return {name: float(value) for name, value in samples}
+        return exposition.read(body)
+
+    def metrics(self):
+        """The same by names as they stand there, of labels that nothing has to be escaped in."""
+        return {name + ("{" + ",".join(f'{k}="{v}"' for k, v in labels) + "}" if labels else ""): value
+                for (name, labels), value in self.samples().items()}
 
 
 def is_open(address):
@@ -254,6 +259,19 @@ def test_the_metrics_are_what_prometheus_wants(admin, client, origin):
     done = subprocess.run([promtool, "check", "metrics"], input=admin.get("/metrics")[2],
                           capture_output=True, text=True, timeout=PATIENCE * 3)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_names_of_upstreams_are_told_apart_whatever_they_hold(start):
+    names = ["a", 'q"', "b\\", "b\\\\", "l\n", "t\t", 'a",address="x', "{}", "\u4e0a\u4f20",
+             "\u4e0b\u8f7d"]
+    quoted = ["".join(f"\\{byte:03}" for byte in name.encode()) for name in names]
+    admin = of(start('admin = "127.0.0.1:0", upstream = "a", upstreams = { %s },' % ", ".join(
+        f'["{name}"] = "127.0.0.1:9"' for name in quoted), upstream=None))
+    found = {labels for name, labels in admin.samples() if name == "interim_upstream_requests_total"}
+    seen = sorted(dict(labels)["upstream"] for labels in found)
+    plain = [name for name in names if name.isascii()]
+    assert len(seen) == len(names) and set(plain) <= set(seen)
+    assert {dict(labels)["address"] for labels in found} == {"127.0.0.1:9"}
 
 
 def test_a_histogram_adds_up(admin, client, origin):

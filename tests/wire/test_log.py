@@ -489,4 +489,10 @@ def test_a_full_disk_loses_lines_and_no_request(tmp_path):
         client.send(get())
         assert client.response().status == 204
     assert proxy.wait_stats(lambda s: s["log_lost"] > 0)["requests"] == 3
+    client = proxy.client()
+    client.send(get())
+    assert client.response().status == 204
     proxy.stop()
+    said = proxy.log.since()
+    assert "lines of the access log lost in all: 4; standard output did not take them" in said[-2]
+    assert said[-1].endswith("stopped")

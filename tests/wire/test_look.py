@@ -15,9 +15,10 @@ import time
 
 import pytest
 
-from harness import PATIENCE, binary, free_port, run
+from harness import PATIENCE, binary, free_port, policy_text, run
 from scenes import exchange, get
 from test_admin import of
+from test_operating import slow
 
 POLICY = """admin = "127.0.0.1:0",
   request = function(req)
@@ -28,10 +29,10 @@ POLICY = """admin = "127.0.0.1:0",
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, *args, rows=40, columns=120):
+    def __init__(self, *args, rows=40, columns=120, term="xterm"):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(binary(), [binary(), *args])
+            os.execve(binary(), [binary(), *args], {**os.environ, "TERM": term})
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.text = ""
 
@@ -106,6 +107,20 @@ def test_there_may_be_no_admin_listener(start, command):
     assert 'write admin = "127.0.0.1:9901" in its policy' in done.stderr
 
 
+def test_it_may_not_have_read_its_policy_yet(tmp_path):
+    policy = tmp_path / "policy.lua"
+    policy.write_text(policy_text('admin = "127.0.0.1:0",', f"127.0.0.1:{free_port()}", "127.0.0.1:9",
+                                  prelude=slow(1)))
+    with subprocess.Popen([binary(), str(policy)], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            while "not the parent" in (said := run("status", str(process.pid)).stderr):
+                assert process.poll() is None
+        finally:
+            process.terminate()
+    assert said == "interim: it is starting, and has not read its policy yet; try again\n"
+
+
 @pytest.mark.parametrize("command", ["status", "top"])
 def test_nobody_may_be_there(command):
     address = f"127.0.0.1:{free_port()}"
@@ -123,6 +138,13 @@ def test_it_may_be_something_else_that_answers(proxy):
 def test_words_that_make_no_sense_are_refused(words):
     done = run(*words)
     assert done.returncode == 2 and "--help" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", ":", "0", "unix:", "status"])
+def test_an_address_that_is_none_is_a_wrong_command_line(address):
+    done = run("status", address)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f'interim: "{address}": ' in done.stderr and "expected" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "top"])
@@ -154,6 +176,8 @@ def test_top_draws_no_more_than_there_is_room_for(proxy):
     frame = top.wait(r"\033\[H(.*?)\033\[J")[1]
     lines = [re.sub(r"\033\[K", "", line) for line in frame.split("\r\n")]
     assert len(lines) == 5 and max(map(len, lines)) == 30
+    # What clears a line stands before it: behind a full one it would clear the last byte.
+    assert all(line.startswith("\033[K") for line in frame.removeprefix("\033[H").split("\r\n"))
     top.press(b"q")
     assert top.end() == 0
 
@@ -164,6 +188,35 @@ def test_top_gives_the_terminal_back_when_it_is_ended(proxy):
     os.kill(top.pid, signal.SIGTERM)
     top.wait(r"\033\[\?25h\033\[\?1049l")
     assert top.end() == 0
+
+
+def test_top_ends_as_well_at_the_key_that_quits(proxy):
+    top = Terminal("top", str(proxy.process.pid))
+    top.wait(r"interim ")
+    top.press(b"\x1c")
+    top.wait(r"\033\[\?25h\033\[\?1049l")
+    assert top.end() == 0
+
+
+def test_top_gives_the_terminal_back_while_it_is_stopped(proxy):
+    top = Terminal("top", str(proxy.process.pid))
+    top.wait(r"interim ")
+    modes = termios.tcgetattr(top.fd)
+    top.press(b"\x1a")
+    top.wait(r"\033\[\?25h\033\[\?1049l")
+    _, status = os.waitpid(top.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status) and termios.tcgetattr(top.fd) != modes
+    os.kill(top.pid, signal.SIGCONT)
+    top.wait(r"\033\[\?1049h\033\[\?25l.*interim ")
+    assert termios.tcgetattr(top.fd) == modes
+    top.press(b"q")
+    assert top.end() == 0
+
+
+def test_top_prints_once_on_a_terminal_that_cannot_be_drawn_on(proxy):
+    top = Terminal("top", str(proxy.process.pid), term="dumb")
+    top.wait(r"answered +upstream 0/s")
+    assert "\033" not in top.text and top.end() == 0
 
 
 def test_top_says_when_nothing_comes_any_more(start):

@@ -39,6 +39,11 @@ def running(tmp_path, origin):
     origin.hang_up()
 
 
+def slow(seconds):
+    """It takes its time in every process that loads it, so that who loads it can be met half-way."""
+    return f"local begun = os.clock()\nwhile os.clock() - begun < {seconds} do end\n"
+
+
 def ask(word, proxy):
     return run(word, str(proxy.process.pid))
 
@@ -134,6 +139,31 @@ def test_a_visitor_who_says_nothing_or_nonsense_holds_up_nobody(running):
     assert ask("reload", proxy).returncode == 0
     for visitor in visitors:
         visitor.close()
+    proxy.stop()
+
+
+def visit(proxy, word):
+    """Somebody who has asked for something and waits."""
+    visitor = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    visitor.connect(f"\0interim-{proxy.process.pid}")
+    visitor.settimeout(PATIENCE)
+    visitor.send(word)
+    return visitor
+
+
+def test_who_comes_when_many_wait_is_told_so(running):
+    proxy = running()
+    proxy.write("", prelude=slow(0.3))
+    visitors = [visit(proxy, b"reload") for _ in range(16)]
+    for _ in range(3):  # turns, so that they are heard
+        proxy.stats()
+    done = ask("reload", proxy)
+    assert (done.returncode, done.stderr) == (
+        1, "interim: too many wait for an answer already; try again\n")
+    for visitor in visitors:
+        assert visitor.recv(4096).startswith(b"+reloaded")
+        visitor.close()
+    assert ask("reload", proxy).returncode == 0
     proxy.stop()
 
 
@@ -262,6 +292,63 @@ def test_another_users_process_is_not_taken_for_the_one_that_runs(rogue):
     # Root may, if it names it: a service has a user of its own.
     done = run("reload", pid)
     assert (done.returncode, done.stdout) == (0, "reloaded: policy generation 7\n")
+
+
+# In a network and a /run of its own: what root is told before and after somebody made the folders.
+SERVICE = r"""
+mount -t tmpfs -o mode=0755 none /run
+"$2" -c "$3" '+reloaded: policy generation 7' stranger >"$4/pid" &
+while ! [ -s "$4/pid" ]; do sleep 0.05; done
+reload() { "$1" reload 2>&1 | sed -E 's/[0-9]+/N/g'; }
+mkdir -p /run/private/interim-a /run/user
+chown 65534 /run/user /run/private/interim-a
+ln -s private /run/interim-b
+reload "$1"
+ln -s private/interim-a /run/interim-a
+reload "$1"
+chmod 0777 /run
+reload "$1"
+kill %1
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a network and a mount namespace")
+def test_root_finds_a_service_that_has_a_user_of_its_own(shared_path):
+    done = subprocess.run(["unshare", "--net", "--mount", "bash", "-c", SERVICE, "service", binary(),
+                           sys.executable, ROGUE, str(shared_path)], capture_output=True, text=True,
+                          timeout=60)
+    nobody = ("interim: no interim is running here as root or as this user; another user's process N "
+              "says that it is one: if you know it, say so: interim reload N")
+    assert done.stdout.splitlines() == [nobody, "reloaded: policy generation N", nobody], done.stderr
+
+
+BUSY = r"""
+import os, pathlib, socket, subprocess, sys, time
+desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+desk.bind(f"\0interim-{os.getpid()}")
+desk.listen(0)
+crowd = []
+while not crowd or crowd[-1].connect_ex(desk.getsockname()) == 0:
+    crowd.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    crowd[-1].setblocking(False)
+asking = subprocess.Popen([sys.argv[1], "reload"], stdout=subprocess.PIPE, text=True)
+while asking.poll() is None and "unix" not in pathlib.Path(f"/proc/{asking.pid}/wchan").read_text():
+    time.sleep(0.01)
+for one in crowd:
+    one.close()
+while asking.poll() is None:
+    visitor = desk.accept()[0]
+    if visitor.recv(100):
+        visitor.send(b"+reloaded")
+print(asking.communicate()[0], asking.returncode)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a network namespace")
+def test_one_that_is_too_busy_to_let_anybody_in_is_waited_for():
+    done = subprocess.run(["unshare", "--net", sys.executable, "-c", BUSY, binary()],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout == "reloaded\n 0\n", done.stderr
 
 
 @pytest.mark.parametrize("sign", "+-")
@@ -404,6 +491,37 @@ def test_a_policy_that_went_bad_stops_an_upgrade(upgradable, origin):
     proxy.stop()
 
 
+@pytest.mark.parametrize("reason", ["is taken", "is no longer wanted"])
+def test_whoever_asked_for_an_upgrade_is_told_which_address_stops_it(upgradable, origin, reason):
+    other = listening()
+    host, port = other.getsockname()
+    taken = f"{host}:{port}"
+    proxy = upgradable()
+    both = proxy.policy_now().replace(f'"{proxy.listen}"', f'{{ "{proxy.listen}", "{taken}" }}')
+    if reason == "is taken":
+        proxy.policy.write_text(both)
+        want = f"cannot listen on {taken}: Address already in use; "
+    else:
+        other.close()
+        proxy.policy.write_text(both)
+        assert ask("reload", proxy).returncode == 0
+        proxy.write("")
+        want = f"clients are accepted on {taken}, which `listen` no longer names; reload before an upgrade; "
+    done = ask("upgrade", proxy)
+    assert done.returncode == 1 and done.stderr.startswith(f"interim: upgrade failed: {want}")
+    assert done.stderr.endswith("; going on as before\n")
+    exchange(proxy.client(), origin)
+    if reason == "is no longer wanted":
+        assert ask("reload", proxy).returncode == 0
+        mark = proxy.log.mark()
+        assert ask("upgrade", proxy).returncode == 0
+        successor(proxy, mark)
+        assert proxy.process.wait(PATIENCE) == 0
+    else:
+        other.close()
+        proxy.stop()
+
+
 def test_the_path_of_a_unix_socket_goes_over_with_it(upgradable, origin, shared_path):
     path = shared_path / "front"
     proxy = upgradable(listen=f"unix:{path}")
@@ -443,6 +561,27 @@ def test_sigterm_during_an_upgrade_ends_both(upgradable):
     wait_for(lambda: not any(alive(pid) for pid in children), "the new program stays")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, manager, shared_path, number):
+    proxy = upgradable(env={"NOTIFY_SOCKET": manager.getsockname()})
+    listen, path = proxy.listen, shared_path / "front"
+    proxy.policy.write_text(proxy.policy_now().replace(f'"{listen}"', f'{{ "{listen}", "unix:{path}" }}')
+                            .replace("return {", slow(1) + "return {"))
+    with subprocess.Popen([binary(), "upgrade", str(proxy.process.pid)], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as asking:
+        wait_for(path.exists, "the new program does not listen")
+        children = set(proxy.workers())
+        proxy.stop(number)
+        _, said = asking.communicate(timeout=PATIENCE)
+    assert said == "interim: upgrade given up: stopping\n" and asking.returncode == 1
+    assert "upgrade given up: stopping" in proxy.log.text()
+    # The program before has waited for that.
+    assert not path.exists()
+    assert not any(alive(pid) for pid in children)
+    # Which told the service manager nothing of its own end.
+    assert sum(b"STOPPING" in message for message in waiting(manager)) == 1
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["upgraded", "failed"])
 def test_a_reload_asked_for_during_an_upgrade_is_done_by_who_is_there_then(upgradable, tmp_path, fails):
     proxy = upgradable()
@@ -457,13 +596,20 @@ def test_a_reload_asked_for_during_an_upgrade_is_done_by_who_is_there_then(upgra
     proxy.logged("upgrading")
     proxy.kill(signal.SIGHUP)
     proxy.stats()  # the signal before it has arrived
+    desk = visit(proxy, b"reload")
+    for _ in range(3):  # turns, one in which it is let in and one in which it is heard
+        proxy.stats()
     gate.write_text("go\n")
+    said = desk.recv(4096).decode()
+    desk.close()
     if fails:
+        assert said == "+reloaded: policy generation 2"
         proxy.log.wait("upgrade failed: the new program exited with 3", mark)
         proxy.log.wait("reloaded: policy generation 2", mark)
         proxy.stop()
     else:
-        successor(proxy, mark)
+        pid = successor(proxy, mark)
+        assert said == f"-process {pid} has taken over, and is to reload"
         proxy.log.wait("reloaded: policy generation 2", mark)
         assert proxy.process.wait(PATIENCE) == 0
 
@@ -519,6 +665,26 @@ def test_sockets_of_the_service_manager_are_used(tmp_path, origin, shared_path):
     origin.hang_up()
 
 
+def test_paths_stay_with_a_predecessor_that_has_lost_patience(tmp_path, shared_path):
+    path = shared_path / "front"
+    local = listening(path)
+    before, answer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    before.shutdown(socket.SHUT_RD)
+    high = socket.socket(fileno=fcntl.fcntl(answer.fileno(), fcntl.F_DUPFD_CLOEXEC, 60))
+    answer.close()
+    command, fds = activated(tmp_path, [local, high], f'"unix:{path}"')
+    command[2] = command[2].replace("LISTEN_FDS=2", "LISTEN_FDS=1 LISTEN_FDNAMES=interim-owned "
+                                                    "INTERIM_UPGRADE_FD=4")
+    process = start_activated(command, fds)
+    while "ready:" not in process.stderr.readline():
+        assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert path.exists()
+    before.close()
+
+
 @pytest.mark.parametrize("case", ["unmatched", "not listening", "another process"])
 def test_a_socket_that_does_not_fit_is_an_error_with_the_fix(tmp_path, case):
     tcp = listening()
@@ -565,6 +731,16 @@ def told(manager, name):
         message = dict(line.split("=", 1) for line in manager.recv(4096).decode().split("\n"))
         if name in message:
             return message
+
+
+def waiting(manager):
+    """The messages that have come and were not looked at."""
+    messages = []
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            messages.append(manager.recv(4096))
+    return messages
 
 
 def test_the_service_manager_is_told_of_every_change(running, manager):
@@ -634,12 +810,7 @@ def test_after_an_upgrade_the_service_manager_knows_the_new_process(upgradable, 
     assert told(manager, "MAINPID") == {"MAINPID": str(pid)}
     assert proxy.process.wait(PATIENCE) == 0
     # The old one's end is not the service's.
-    manager.setblocking(False)
-    rest = b""
-    with pytest.raises(BlockingIOError):
-        while True:
-            rest += manager.recv(4096)
-    assert b"STOPPING" not in rest
+    assert not any(b"STOPPING" in message for message in waiting(manager))
 
 
 def test_a_service_manager_may_have_an_abstract_address(running):

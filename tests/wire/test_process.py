@@ -96,6 +96,20 @@ def test_sigterm_waits_no_longer_than_drain(running, origin):
     assert 0.4 < time.monotonic() - began < 10
 
 
+def test_the_log_says_what_the_end_of_a_drain_cut(running, origin):
+    proxy = running("drain = 0.1,")
+    client, waiting = proxy.client(), proxy.client()
+    tunnel(client, origin)
+    waiting.send(get())
+    origin.accept().request()
+    proxy.kill(signal.SIGTERM)
+    client.ending()
+    waiting.ending()
+    proxy.stop()
+    assert [(line["outcome"], line["error"]) for line in proxy.exchanges(2)] == [
+        ("aborted", "the proxy stopped")] * 2
+
+
 def test_sigterm_lets_a_tunnel_end(running, origin):
     proxy = running()
     client = proxy.client()

@@ -9,6 +9,7 @@ import pathlib
 import pty
 import re
 import signal
+import socket
 import subprocess
 import termios
 import threading
@@ -143,6 +144,27 @@ def test_lost_messages_are_counted_and_told_of_once_there_is_room(serve):
     lost = sum(map(int, re.findall(r"worker 1: lines lost before this one: (\d+);", log.text())))
     assert lost > 10 and log.text().count("answering 502") == 61 - lost
     service.stop()
+
+
+def test_a_socket_for_both_outputs_that_nobody_reads_holds_up_nobody(serve):
+    """As a service manager gives to its services: one for the access log and the messages."""
+    reader, writer = socket.socketpair()
+    writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    service = serve(writer, writer, workers=2)
+    writer.close()
+    assert max(fails(service) for _ in range(60)) < QUICK
+    began = time.monotonic()
+    service.process.terminate()
+    lines = Lines(reader.makefile("rb"))
+    assert service.process.wait(PATIENCE) == 0 and time.monotonic() - began < 5
+    lines.wait_end()
+    lines = lines.since()
+    of_access, others = [], []
+    for line in lines:
+        (of_access if '"GET / HTTP/1.1" 502' in line else others).append(line)
+    assert len(of_access) == 60
+    assert all(re.match(r"\d{4}-\S+Z \w+ (parent|worker \d): ", line) for line in others), others
+    reader.close()
 
 
 # ---- stdout ----

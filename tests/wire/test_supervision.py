@@ -1,16 +1,19 @@
 """The parent's care: counters of the dead, sockets in the file system, workers that keep dying."""
 
+import fcntl
 import os
 import pathlib
 import re
 import signal
 import socket
 import stat
+import subprocess
 import time
 
 import pytest
 
-from harness import PATIENCE, Proxy, check_laws, free_port, run
+from harness import PATIENCE, Proxy, binary, check_laws, free_port, run
+from lines import Lines
 from scenes import exchange, get
 from test_process import status_of
 
@@ -190,6 +193,57 @@ def test_a_unix_socket_in_use_is_left_to_its_owner(shared_path):
     assert f"unix:{path}" in done.stderr and "answers on it" in done.stderr
     assert path.exists()
     owner.close()
+
+
+def test_a_folder_that_somebody_has_locked_is_no_reason_not_to_listen_there(running, origin, shared_path):
+    path = shared_path / "front"
+    folder = os.open(shared_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    proxy = running(listen=f"unix:{path}")
+    exchange(proxy.client(), origin)
+    proxy.stop()
+    os.close(folder)
+    assert not path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
+def test_a_folder_that_cannot_be_locked_is_no_reason_not_to_listen_there(shared_path):
+    folder, left = shared_path / "folder", socket.socket(socket.AF_UNIX)
+    folder.mkdir()
+    left.bind(str(folder / "front"))
+    left.close()
+    for path in (folder, folder / "front"):
+        os.chown(path, 65534, 65534)
+    folder.chmod(0o300)  # may be changed, not read
+    process = subprocess.Popen(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary(), "--listen",
+         f"unix:{folder}/front", "--upstream", "127.0.0.1:9"], stderr=subprocess.PIPE)
+    log = Lines(process.stderr)
+    try:
+        log.wait("ready:")
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert not (folder / "front").exists()
+
+
+def test_a_worker_that_drains_already_may_be_given_less_time(running, origin):
+    proxy = running("workers = 2, drain = 30,")
+    first, _ = proxy.workers()
+    os.kill(first, signal.SIGSTOP)
+    client = proxy.client()
+    client.send(get())
+    origin.accept().request()  # by the second
+    os.kill(first, signal.SIGCONT)
+    proxy.write("workers = 1, drain = 30,")
+    assert "generation 2" in proxy.reload()
+    proxy.write("workers = 1, drain = 0.3,")
+    assert "generation 3" in proxy.reload()
+    proxy.kill(signal.SIGTERM)
+    proxy.logged("worker 2: still busy at the end of the drain time")
+    client.ending()
+    proxy.stop()
+    assert "killing" not in proxy.log.text()
 
 
 def test_a_death_while_a_reload_is_under_way_leaves_all_workers_alike(running, origin):

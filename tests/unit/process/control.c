@@ -84,6 +84,36 @@ static void descriptors_travel_and_are_closed_on_exec(void **state)
     assert_true(fcntl(last, F_GETFD) < 0);
 }
 
+static void more_descriptors_than_there_is_room_for_are_dropped(void **state)
+{
+    enum { MORE = 2 * CONTROL_FDS_MAX };
+    union {
+        char bytes[CMSG_SPACE(MORE * sizeof(int))];
+        struct cmsghdr align;
+    } room;
+    (void)state;
+    for (size_t count = CONTROL_FDS_MAX + 1; count <= MORE; count++) {
+        struct iovec iov = {.iov_base = &message, .iov_len = sizeof message};
+        struct msghdr header = {.msg_iov = &iov,
+                                .msg_iovlen = 1,
+                                .msg_control = room.bytes,
+                                .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(count * sizeof(int));
+        for (size_t i = 0; i < count; i++)
+            memcpy(CMSG_DATA(c) + i * sizeof(int), &pair[0], sizeof(int));
+        assert_int_equal(sendmsg(pair[0], &header, 0), sizeof message);
+        assert_int_equal(control_receive(pair[1], &got), CONTROL_GOT);
+        assert_int_equal(got.fd_count, CONTROL_FDS_MAX);
+        int last = got.fds[CONTROL_FDS_MAX - 1], next = dup(0);
+        close(next);
+        assert_int_equal(next, last + 1); /* the rest is not open */
+        control_drop_fds(&got);
+    }
+}
+
 static void a_packet_of_another_size_ends_the_talk(void **state)
 {
     (void)state;
@@ -117,6 +147,7 @@ int main(void)
         TEST(nothing_is_not_the_end),
         TEST(messages_arrive_whole_and_in_order),
         TEST(descriptors_travel_and_are_closed_on_exec),
+        TEST(more_descriptors_than_there_is_room_for_are_dropped),
         TEST(a_packet_of_another_size_ends_the_talk),
         TEST(a_text_without_an_end_is_ended),
         TEST(a_receiver_that_never_reads_is_noticed),

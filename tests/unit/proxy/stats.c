@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -80,6 +82,26 @@ static void what_finds_no_place_is_counted_with_the_others(void **state)
     assert_string_equal(s.origins[STATS_ORIGINS - 2].address, "254");
     assert_string_equal(s.origins[STATS_ORIGINS - 1].upstream, "others");
     assert_int_equal(s.origins[STATS_ORIGINS - 1].requests, 11);
+}
+
+/* The parent reads what a worker wrote, and one that was taken over may write anything. */
+static void names_without_an_end_are_not_read_beyond_their_place(void **state)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t pages = (sizeof(struct stats) + page - 1) / page;
+    char *room =
+        mmap(NULL, (pages + 1) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    static struct stats sum;
+    (void)state;
+
+    assert_true(room != MAP_FAILED);
+    assert_int_equal(mprotect(room + pages * page, page, PROT_NONE), 0);
+    struct stats *s = (struct stats *)(void *)(room + pages * page - sizeof *s);
+    memset(s, 'A', sizeof *s);
+    stats_add(&sum, s);
+    assert_int_equal(strlen(sum.origins[0].upstream), sizeof s->origins[0].upstream - 1);
+    assert_int_equal(strlen(sum.origins[0].address), sizeof s->origins[0].address - 1);
+    munmap(room, (pages + 1) * page);
 }
 
 static void a_histogram_counts_up_to_its_bounds(void **state)
@@ -168,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_sum_has_statuses_hooks_and_times),
         cmocka_unit_test(origins_are_summed_by_name_wherever_they_stand),
         cmocka_unit_test(what_finds_no_place_is_counted_with_the_others),
+        cmocka_unit_test(names_without_an_end_are_not_read_beyond_their_place),
         cmocka_unit_test(a_histogram_counts_up_to_its_bounds),
         cmocka_unit_test(a_quantile_lies_within_its_bucket),
         cmocka_unit_test(the_text_has_every_counter_by_name),

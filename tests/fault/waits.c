@@ -1,0 +1,215 @@
+/*
+ * waits: reads off what each end said and heard who waits for whom, and since when.
+ */
+#include "waits.h"
+
+#include <math.h>
+
+/* Of default_timeouts. */
+#define HEADER     30
+#define IDLE       75
+#define BODY       30
+#define CONNECT    15
+#define RESPONSE   100
+#define STALL      60
+#define HALF_CLOSE 1
+#define HOOK       10
+#define LINGER     2
+
+/* A timer of the loop's may be so much early. */
+#define EARLY 0.01
+
+/* ---- too long ---- */
+
+static double of_hooks(const struct stage *s)
+{
+    return s->hooks_wait ? HOOK : 0;
+}
+
+/* What it waits for with nothing of an answer under way, after so many that are whole. */
+static double longest_before_answer(const struct stage *s, const struct dialogue *d,
+                                    size_t answered, bool origin_paused)
+{
+    const struct entry *question;
+
+    if (answered >= d->asked.count)
+        return d->asked.rest.len > 0 && d->asked.bad == NULL ? HEADER + of_hooks(s) : IDLE;
+    question = &d->asked.entries[answered];
+    /* An origin that cannot be written to any more may still speak: its answer is waited for. */
+    if (question->m.whole || origin_paused || s->blind ||
+        wire_field(&question->m, "Expect").len > 0)
+        return RESPONSE + of_hooks(s);
+    return BODY + of_hooks(s);
+}
+
+/* The longest that this client may be left as it is. */
+static double longest(const struct stage *s, const struct dialogue *d, const struct end *client,
+                      bool origin_paused)
+{
+    const struct entry *last = NULL;
+    size_t answered = 0;
+
+    for (size_t i = 0; i < d->answered.count; i++) {
+        if (wire_status(&d->answered.entries[i].m) < 200)
+            continue;
+        last = &d->answered.entries[i];
+        answered++;
+    }
+    /* Behind requests that are not read yet, its end is not seen. */
+    if (client->own == ENDED && answered + 1 >= d->asked.count)
+        return HALF_CLOSE + LINGER;
+    if (last != NULL && !last->m.whole)
+        return STALL + WAITS_STEP;
+    return longest_before_answer(s, d, answered, origin_paused);
+}
+
+static bool is_paused(const struct end *ends, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ends[i].paused)
+            return true;
+    return false;
+}
+
+/* Of requests whose answers nobody hears, each may take its time, and is found out a step later. */
+static size_t unheard(const struct stage *s, const struct books *b)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < b->client_count; i++)
+        count += s->clients[i].paused ? b->clients[i].asked.count : 0;
+    return count;
+}
+
+static bool is_open(const struct end *client)
+{
+    return client->fd >= 0 && client->parting == HERE;
+}
+
+/* Where accepting fails, clients are connected to the kernel alone. */
+static bool are_accepted(const struct stage *s)
+{
+    size_t open = 0;
+
+    for (size_t i = 0; i < s->client_count; i++)
+        open += is_open(&s->clients[i]);
+    return open <= s->stats.open;
+}
+
+const char *waits_overdue(const struct stage *s, double quiet)
+{
+    bool origin_paused = is_paused(s->origins, s->origin_count);
+    const struct books *b = books_of(s);
+    double most;
+
+    if (b == NULL || s->stats.tunnels > 0)
+        return NULL;
+    most = RESPONSE + of_hooks(s) + WAITS_LONG * (double)unheard(s, b);
+    if (quiet > most && s->stats.open + s->stats.upstream_open > 0)
+        return "a connection is left open when all that it can wait for has taken too long";
+    if (is_paused(s->clients, s->client_count) || !are_accepted(s))
+        return NULL;
+    for (size_t i = 0; i < b->client_count; i++)
+        if (is_open(&s->clients[i]) &&
+            quiet > longest(s, &b->clients[i], &s->clients[i], origin_paused))
+            return "a client is left waiting longer than it may be";
+    return NULL;
+}
+
+double waits_next_look(double quiet)
+{
+    static const double looks[] = {1.1, 3.1, 10.1, 15.1, 30.1, 45.1, 60.1, 76.1, 90.1, 101};
+
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (looks[i] > quiet)
+            return looks[i];
+    return quiet < WAITS_LONG ? WAITS_LONG : quiet + WAITS_LONG;
+}
+
+/* ---- too short ---- */
+
+/* When the first byte behind the request before this one was sent: it may be an empty line. */
+static double begun(const struct dialogue *d, const struct end *client, size_t question)
+{
+    const char *first = client->said.bytes;
+
+    if (question > 0 && question <= d->asked.count)
+        first = d->asked.entries[question - 1].after.at;
+    return end_when(&client->said_at, (size_t)(first - client->said.bytes));
+}
+
+/* When the last byte of its head was sent; NAN: not yet. */
+static double put(const struct dialogue *d, const struct end *client, size_t question)
+{
+    struct slice head = SLICE_INIT("");
+
+    if (question < d->asked.count)
+        head = d->asked.entries[question].m.head;
+    return head.len > 0
+               ? end_when(&client->said_at, (size_t)(head.at - client->said.bytes) + head.len - 1)
+               : (double)NAN;
+}
+
+/* When it last sent something before that time; NAN: not known. */
+static double last_said(const struct end *client, double before)
+{
+    const struct moments *m = &client->said_at;
+    double at = (double)NAN;
+
+    for (size_t i = 0; i < m->count && m->of[i].at < before - EARLY; i++)
+        at = m->of[i].at;
+    return m->count < MARKS_MAX ? at : (double)NAN;
+}
+
+/* Every byte of it is progress, what frames chunks is not. */
+static bool is_counted_body(const struct dialogue *d, size_t question)
+{
+    const struct message *m;
+
+    if (question >= d->asked.count)
+        return false;
+    m = &d->asked.entries[question].m;
+    return !m->whole && m->body.len > 0 && wire_field(m, "Content-Length").len > 0;
+}
+
+/* A time that is not known is not too short. */
+static const char *judge_moment(const struct dialogue *d, const struct end *client,
+                                const struct entry *answer, double heard, bool prompt)
+{
+    size_t question = answer->question;
+
+    switch (wire_status(&answer->m)) {
+    case 408:
+        if (heard - begun(d, client, question) < HEADER - EARLY)
+            return "a client heard too soon that it took too long";
+        if (prompt && is_counted_body(d, question) &&
+            heard - last_said(client, heard) < BODY - EARLY)
+            return "a client heard too soon that its body stopped";
+        return NULL;
+    case 522:
+        return heard - put(d, client, question) < CONNECT - EARLY
+                   ? "a client heard too soon that an origin did not take its request"
+                   : NULL;
+    case 524:
+        return heard - put(d, client, question) < RESPONSE - EARLY
+                   ? "a client heard too soon that an origin did not answer"
+                   : NULL;
+    default:
+        return NULL;
+    }
+}
+
+const char *waits_cut_short(const struct stage *s, const struct dialogue *d,
+                            const struct end *client)
+{
+    const char *wrong = NULL;
+
+    for (size_t i = 0; i < d->answered.count && wrong == NULL; i++) {
+        const struct entry *answer = &d->answered.entries[i];
+        double heard =
+            end_when(&client->heard_at, (size_t)(answer->m.head.at - client->heard.bytes));
+        if (wire_field(&answer->m, "X-For").len == 0)
+            wrong = judge_moment(d, client, answer, heard, !s->blind);
+    }
+    return wrong;
+}
