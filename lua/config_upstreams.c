@@ -130,6 +130,13 @@ void config_read_upstream(struct schema *s, int index)
         complain_no_upstream(s, text);
         return;
     }
+    if (found < 0 && text.len >= ADDR_TEXT_MAX) {
+        schema_complain(s,
+                        "an address of more than %d bytes needs a shorter name: "
+                        "upstreams = { app = ADDRESS }",
+                        ADDR_TEXT_MAX - 1);
+        return;
+    }
     if (found < 0) {
         found = settings_add_upstream(s->settings, text, why, sizeof why);
         if (found < 0 || !settings_add_address(s->settings, text, why, sizeof why))

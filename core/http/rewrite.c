@@ -62,11 +62,21 @@ static bool poses_as_known(struct slice name)
     return slice_find(name, '_') < name.len && field_id_of(with_dashes(name, room)) != FIELD_OTHER;
 }
 
+/* X-Forwarded-Port, -Prefix and what else servers believe of the way to them. */
+static bool tells_way(struct slice name)
+{
+    const struct slice prefix = SLICE_INIT("X-Forwarded-");
+    char room[NAME_MAX_KNOWN];
+    if (name.len < prefix.len || slice_lower(name.at[0]) != 'x')
+        return false;
+    return slice_equals_nocase(with_dashes(slice_of(name.at, prefix.len), room), prefix);
+}
+
 static bool may_be_trailer(struct slice name)
 {
     char room[NAME_MAX_KNOWN];
     struct slice plain = with_dashes(name, room);
-    if (field_id_of(plain) != FIELD_OTHER)
+    if (field_id_of(plain) != FIELD_OTHER || tells_way(name))
         return false;
     for (size_t i = 0; i < sizeof never_in_trailers / sizeof never_in_trailers[0]; i++)
         if (slice_equals_nocase(plain, never_in_trailers[i]))
@@ -167,12 +177,15 @@ static void put_request_field(struct request_writer *s, const struct field *f)
     case FIELD_X_FORWARDED_FOR:
         put_forwarded_for(s, f);
         return;
+    case FIELD_FORWARDED:
     case FIELD_X_FORWARDED_HOST:
     case FIELD_X_FORWARDED_PROTO:
         if (may_tell_way(s, f))
             writer_put_field(w, f->name, f->value);
         return;
     default:
+        if (tells_way(f->name) && !may_tell_way(s, f))
+            return;
         if (!writer_stays_on_hop(w, f) && (f->set || !poses_as_known(f->name)))
             writer_put_field(w, f->name, f->value);
     }

@@ -9,7 +9,8 @@
 
 #include <stdint.h>
 
-/* Bytes that the peer has acknowledged since the connection was made; 0 if this is not TCP. */
+/* A number that grows with what the peer takes, as long as nothing is sent: the bytes that it has
+ * acknowledged, or, on a unix socket, one that moves with every piece it has read to its end. */
 uint64_t acked_by_peer(int fd);
 
 #endif

@@ -3,9 +3,10 @@
  * find out. Pure: the time is an argument.
  *
  * An address that cannot be connected to rests for a second, and for twice as long after each
- * further failure in a row, up to a minute. One that takes requests and does not answer them rests
- * in the same way from the third of them in a row on: one slow page proves nothing. After the rest
- * it is used like any other; the first response heads that come from it clear its name.
+ * further failure in a row, up to a minute. One that takes requests and does not answer them, in
+ * time or before it closes, rests in the same way from the third of them in a row on: one slow page
+ * proves nothing. After the rest it is used like any other; the first response head that comes from
+ * it clears its name.
  */
 #ifndef INTERIM_NET_HEALTH_H
 #define INTERIM_NET_HEALTH_H
@@ -26,7 +27,7 @@ struct health {
 /* Why an address did not serve a request. */
 enum health_failure {
     HEALTH_UNREACHED, /* no connection, or not in time */
-    HEALTH_SILENT     /* a request was sent, and no response came in time */
+    HEALTH_SILENT     /* a request was sent, and no response came in time, or at all */
 };
 
 bool health_rests(const struct health *h, double now);

@@ -286,8 +286,14 @@ static size_t write_v1(char *out, const struct addr *client, const struct addr *
 size_t proxy_header_write(char out[PROXY_HEADER_WRITTEN_MAX], enum proxy_version version,
                           const struct addr *client, const struct addr *server)
 {
-    bool known = client->to.any.sa_family != AF_UNIX && server->to.any.sa_family != AF_UNIX;
-    bool ip4 = known && is_ip4(client) && is_ip4(server);
+    bool known = client->to.any.sa_family != AF_UNIX;
+    struct addr nowhere = {.to.any.sa_family = client->to.any.sa_family};
+    bool ip4;
+
+    /* A path is no address, and the header names two of a family. */
+    if (server->to.any.sa_family == AF_UNIX)
+        server = &nowhere;
+    ip4 = known && is_ip4(client) && is_ip4(server);
 
     if (version == PROXY_VERSION_2)
         return write_v2(out, client, server, known, ip4);

@@ -33,8 +33,8 @@ enum proxy_header proxy_header_read(struct slice bytes, size_t *len, struct addr
 
 /*
  * Writes the header for a connection of `client` to `server`, which may be of two families (both
- * are IPv6 then); without extensions. A unix socket at either end: one that speaks of nobody.
- * Returns its size.
+ * are IPv6 then); without extensions. Of a client on a unix socket it speaks of nobody; to a server
+ * on one, of address and port 0. Returns its size.
  */
 size_t proxy_header_write(char out[PROXY_HEADER_WRITTEN_MAX], enum proxy_version version,
                           const struct addr *client, const struct addr *server);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_LEN 1024
+#define NAME_MAX_LEN 1536
 
 static int compare_slices(struct slice a, struct slice b)
 {

@@ -8,6 +8,37 @@
 
 #include "proxy/exchange.h"
 
+/* Of many addresses each has this part of the time that is left; the last one has all of it. */
+#define CONNECT_SHARES 4
+#define CONNECT_LEAST  0.001 /* seconds; no more are left: it is over */
+
+static double connect_left(const struct exchange *x)
+{
+    double left = x->connecting_since + x->timeouts->connect - x->proxy->net.now;
+
+    return left > CONNECT_LEAST ? left : CONNECT_LEAST;
+}
+
+/* For the address that is being connected to: those behind it are to have some, too. */
+static double connect_time(const struct exchange *x)
+{
+    size_t shares = 1 + origin_untried(&x->origin);
+
+    return connect_left(x) / (double)(shares < CONNECT_SHARES ? shares : CONNECT_SHARES);
+}
+
+static void on_connect_clock(struct exchange *x)
+{
+    if (origin_untried(&x->origin) == 0 || connect_left(x) <= CONNECT_LEAST) {
+        origin_blame(&x->origin, HEALTH_UNREACHED, "the connection was not made in time");
+        exchange_trouble(x, TROUBLE_CONNECT, "the connection was not made in time");
+    } else if (origin_pass_over(&x->origin)) {
+        exchange_wait_origin(x, WAIT_CONNECT);
+    } else {
+        exchange_origin_unreachable(x);
+    }
+}
+
 static void on_origin_clock(struct deadline *d, void *owner)
 {
     struct exchange *x = owner;
@@ -19,8 +50,7 @@ static void on_origin_clock(struct deadline *d, void *owner)
     case WAIT_NOTHING:
         break;
     case WAIT_CONNECT:
-        origin_blame(&x->origin, HEALTH_UNREACHED, "the connection was not made in time");
-        exchange_trouble(x, TROUBLE_CONNECT, "the connection was not made in time");
+        on_connect_clock(x);
         break;
     case WAIT_RESPONSE:
         origin_blame(&x->origin, HEALTH_SILENT, "no response in time");
@@ -111,7 +141,7 @@ void exchange_wait_origin(struct exchange *x, enum origin_wait what)
     const struct timeouts *t = x->timeouts;
     const double seconds[] = {
         [WAIT_NOTHING] = 0,
-        [WAIT_CONNECT] = t->connect,
+        [WAIT_CONNECT] = what == WAIT_CONNECT ? connect_time(x) : 0,
         [WAIT_RESPONSE] = t->response,
         [WAIT_PROCESSING] = t->processing,
         [WAIT_STALL] = t->stall,

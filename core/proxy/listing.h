@@ -10,7 +10,7 @@
 #define LISTING_MAX       1000
 #define LISTING_WORD_MAX  16
 #define LISTING_PATH_MAX  128
-#define LISTING_PLACE_MAX 64 /* an address; a longer path of a unix socket is cut */
+#define LISTING_PLACE_MAX 64 /* an address; a longer one is cut */
 
 #define LISTING_STATES(X)                                                                          \
     X(IDLE, "between requests")                                                                    \
@@ -37,7 +37,7 @@ struct listing_row {
     char id[20];
     char method[LISTING_WORD_MAX];
     char path[LISTING_PATH_MAX]; /* without its query, which may hold secrets */
-    char upstream[SETTINGS_NAME_MAX];
+    char upstream[LISTING_PLACE_MAX];
     char address[LISTING_PLACE_MAX];
     uint64_t bytes_in; /* from the client: of the body, or the tunnel */
     uint64_t bytes_out;

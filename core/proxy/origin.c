@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "proxy/exchange.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -107,6 +108,17 @@ static bool seek_on(struct origin *o)
     return false;
 }
 
+/* The connection is not made: on to the next address. False when none is left. */
+static bool give_up(struct origin *o, int error)
+{
+    note_failure(o, error);
+    pool_discard(o->uplink);
+    o->uplink = NULL;
+    o->step = ORIGIN_NONE;
+    o->search.fresh = true;
+    return seek_on(o);
+}
+
 static void on_connected(struct conn *conn, int error)
 {
     struct origin *o = conn->owner;
@@ -117,12 +129,9 @@ static void on_connected(struct conn *conn, int error)
         exchange_origin_ready(o->exchange);
         return;
     }
-    note_failure(o, error);
-    pool_discard(o->uplink);
-    o->uplink = NULL;
-    o->step = ORIGIN_NONE;
-    o->search.fresh = true;
-    if (!seek_on(o))
+    if (give_up(o, error))
+        exchange_wait_origin(o->exchange, WAIT_CONNECT);
+    else
         exchange_origin_unreachable(o->exchange);
 }
 
@@ -151,6 +160,17 @@ bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh, bool o
     o->request_sent = false;
     buf_clear(&o->in);
     return seek_on(o);
+}
+
+size_t origin_untried(const struct origin *o)
+{
+    return o->upstream->count - o->search.tried;
+}
+
+bool origin_pass_over(struct origin *o)
+{
+    assert(o->step == ORIGIN_CONNECTING);
+    return give_up(o, ETIMEDOUT);
 }
 
 bool origin_is_ready(const struct origin *o)

@@ -50,6 +50,12 @@ void origin_free(struct origin *o); /* drops the connection and the memory */
  */
 bool origin_seek(struct origin *o, struct upstream *upstream, bool fresh, bool once);
 
+/* How many addresses are still to be tried. */
+size_t origin_untried(const struct origin *o);
+
+/* The address that is being connected to has had its time: on to the next. False: none is left. */
+bool origin_pass_over(struct origin *o);
+
 /* True if a connection is there and can be written to. */
 bool origin_is_ready(const struct origin *o);
 

@@ -144,15 +144,23 @@ void origin_work_on_held(struct origin *o)
     }
 }
 
+/* No answer to the request. One that came on a pooled connection may not have been seen, and one
+ * of which the client still owes a part was not taken. */
+static void end_unanswered(struct origin *o, const char *why)
+{
+    if (o->request_sent && !o->uplink->reused)
+        origin_blame(o, HEALTH_SILENT, why);
+    broken(o, TROUBLE_CLOSED, why);
+}
+
 /* The origin ended its side, or the connection broke. */
 static void on_ended(struct origin *o, bool reset)
 {
     o->ended = true;
     conn_read_off(&o->uplink->conn);
     if (o->step == ORIGIN_HEAD)
-        broken(o, TROUBLE_CLOSED,
-               reset ? "the connection was reset before a complete response head"
-                     : "the connection was closed before a complete response head");
+        end_unanswered(o, reset ? "the connection was reset before a complete response head"
+                                : "the connection was closed before a complete response head");
     else if (o->step == ORIGIN_BODY && o->body.kind == FRAMING_CLOSE && !reset)
         finish_body(o);
     else if (o->step == ORIGIN_BODY)

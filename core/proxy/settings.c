@@ -94,9 +94,9 @@ int settings_add_upstream(struct settings *s, struct slice name, char *why, size
         snprintf(why, why_size, "more than %d upstreams", SETTINGS_UPSTREAMS);
         return -1;
     }
-    if (name.len == 0 || name.len >= SETTINGS_NAME_MAX || memchr(name.at, '\0', name.len) != NULL) {
+    if (name.len == 0 || name.len >= ADDR_TEXT_MAX || memchr(name.at, '\0', name.len) != NULL) {
         snprintf(why, why_size, "the name of an upstream has 1 to %d bytes and no NUL",
-                 SETTINGS_NAME_MAX - 1);
+                 ADDR_TEXT_MAX - 1);
         return -1;
     }
     if (settings_find_upstream(s, name) >= 0) {

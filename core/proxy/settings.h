@@ -60,8 +60,8 @@ struct limits {
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST };
 
 struct settings_upstream {
-    char name[SETTINGS_NAME_MAX]; /* an address given in place of a name is its own name */
-    size_t first;                 /* in settings.addresses */
+    char name[ADDR_TEXT_MAX]; /* an address given in place of a name is its own name */
+    size_t first;             /* in settings.addresses */
     size_t count;
     enum balance balance;
     struct timeouts timeouts;          /* the general ones, save those given for this upstream */

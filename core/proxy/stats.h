@@ -87,7 +87,7 @@ struct hook_stats {
 
 /* One address of one upstream. A reload may number them anew, so each place bears its names. */
 struct origin_stats {
-    char upstream[SETTINGS_NAME_MAX]; /* "": the place is free, and so are all behind it */
+    char upstream[ADDR_TEXT_MAX]; /* "": the place is free, and so are all behind it */
     char address[ADDR_TEXT_MAX];
     uint64_t connects;           /* connections begun */
     uint64_t requests;           /* sent to it, those sent again included */

@@ -27,7 +27,7 @@
 ---@field statuses? "default"|"standard"|"cloudflare" Which status tells of which failure.
 ---@field access_log? "text"|"json"|false The form of the access log.
 ---@field admin? interim.address|integer|interim.admin Where the admin listener is; without it there is none.
----@field trusted_proxies? string|string[] Peers whose X-Forwarded-* fields are kept and added to.
+---@field trusted_proxies? string|string[] Peers whose Forwarded and X-Forwarded-* fields are kept.
 ---@field proxy_protocol? boolean Peers in trusted_proxies begin with a PROXY header, which says who the client is.
 ---@field via? string|false|interim.via The pseudonym in Via; false leaves the field out.
 ---@field on_error? "deny"|"default" What a failing hook means: refuse with 500, or go on as if it had returned nil.

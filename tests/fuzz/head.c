@@ -161,10 +161,28 @@ static bool poses_as_known(struct slice name)
     return field_id_of(slice_of(plain, name.len)) != FIELD_OTHER;
 }
 
-/* Whether a field that means nothing to a proxy is one that it hands on. */
-static bool may_pass(const struct head *h, const struct field *f, bool to_origin)
+/* Whom a head is written for, and what an origin believes of the sender. */
+enum reader { CLIENT, ORIGIN, ORIGIN_THAT_BELIEVES };
+
+/* X-Forwarded-Port and its like, written with '_' or '-'. */
+static bool tells_way(struct slice name)
 {
-    return !head_has_token(h, FIELD_CONNECTION, f->name) && !(to_origin && poses_as_known(f->name));
+    static const char prefix[] = "x-forwarded-";
+    size_t same = 0;
+    while (same < name.len && prefix[same] != '\0' &&
+           (name.at[same] == '_' ? '-' : slice_lower(name.at[same])) == prefix[same])
+        same++;
+    return prefix[same] == '\0';
+}
+
+/* Whether a field that means nothing to a proxy is one that it hands on. */
+static bool may_pass(const struct head *h, const struct field *f, enum reader to)
+{
+    if (head_has_token(h, FIELD_CONNECTION, f->name))
+        return false;
+    if (to == ORIGIN && tells_way(f->name))
+        return false;
+    return to == CLIENT || !poses_as_known(f->name);
 }
 
 static const struct field *next_other(const struct head *h, size_t *at)
@@ -175,12 +193,12 @@ static const struct field *next_other(const struct head *h, size_t *at)
     return NULL;
 }
 
-static void check_others(const struct head *read, const struct head *written, bool to_origin)
+static void check_others(const struct head *read, const struct head *written, enum reader reader)
 {
     size_t i = 0, j = 0;
     const struct field *from;
     while ((from = next_other(read, &i)) != NULL) {
-        if (!may_pass(read, from, to_origin))
+        if (!may_pass(read, from, reader))
             continue;
         const struct field *to = next_other(written, &j);
         assert(to != NULL && slice_equals(to->name, from->name) &&
@@ -222,7 +240,7 @@ static void check_request_again(const struct request *q, const struct rewrite_re
     assert(same_framing(again.framing, q->framing));
     assert((again.expect == EXPECT_HELD) == how->expect);
     assert(again.offers.count == how->upgrade->count);
-    check_others(&q->head, &again.head, true);
+    check_others(&q->head, &again.head, how->trusted ? ORIGIN_THAT_BELIEVES : ORIGIN);
 }
 
 static void check_request(struct slice bytes, struct arena *arena)
@@ -306,7 +324,7 @@ static void check_response(struct slice bytes, bool to_head, struct arena *arena
         assert(slice_equals(again.head.reason, p.head.reason));
         assert(same_framing(again.framing, framing));
         assert(p.head.status < 200 || again.keep_alive == p.keep_alive);
-        check_others(&p.head, &again.head, false);
+        check_others(&p.head, &again.head, CLIENT);
     }
     buf_free(&out);
 }

@@ -81,6 +81,9 @@ static bool is_name(struct slice s, const char *name)
 
 static bool is_forbidden(struct slice name)
 {
+    size_t prefix = strlen("x-forwarded-");
+    if (name.len >= prefix && is_name(slice_of(name.at, prefix), "x-forwarded-"))
+        return true;
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         if (is_name(name, never[i]))
             return true;

@@ -1,6 +1,7 @@
 """Connections (rules I): kept, pooled, retried, left by a client, and short of descriptors."""
 
 import os
+import pathlib
 import signal
 import threading
 import time
@@ -442,6 +443,23 @@ def test_ipv6_on_both_sides(start):
     assert wire.request().get("x-forwarded-for") == "::1"
     wire.send(OK)
     assert client.response().body == b"ok"
+    origin.close()
+
+
+def test_an_address_is_its_own_name_however_long_its_path(start, shared_path):
+    path = str(shared_path / "o")
+    path += "o" * (107 - len(path))
+    origin = Origin(path)
+    pathlib.Path(path).chmod(0o777)
+    proxy = start("", upstream=origin.text)
+    client = proxy.client()
+    client.send(get())
+    wire = origin.accept()
+    wire.request()
+    wire.send(OK)
+    assert client.response().body == b"ok"
+    line = proxy.exchange()
+    assert line["upstream"] == line["address"] == f"unix:{path}"
     origin.close()
 
 

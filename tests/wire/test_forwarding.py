@@ -101,6 +101,37 @@ def test_c2_what_a_trusted_proxy_says_of_it_is_kept(start, origin):
     assert request.all("x-forwarded-host")[0].startswith("evil")
 
 
+OTHERS = ["Forwarded: for=1.2.3.4;proto=https", "forwarded: for=5.6.7.8", "X-Forwarded-Port: 443",
+          "X-Forwarded-Prefix: /admin", "x-forwarded-ssl: on", "X-Forwarded-: x"]
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_c2_whatever_else_a_stranger_says_of_it_is_dropped(client, origin, line):
+    """It would stand beside what the proxy says itself, and many servers believe it first."""
+    name = line.partition(":")[0]
+    request, _ = exchange(client, origin, [line, line.replace(name, name.replace("-", "_"), 1)])
+    assert not [n for n in request.names() if "forwarded" in n and n not in
+                ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")]
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_c2_whatever_else_a_trusted_proxy_says_of_it_is_kept(start, origin, line):
+    proxy = start('trusted_proxies = { "127.0.0.0/8" },')
+    request, _ = exchange(proxy.client(), origin, [line])
+    name, _, value = line.partition(": ")
+    assert request.all(name) == [value]
+
+
+def test_c2_whatever_else_a_policy_says_of_it_goes_as_it_is_set(start, origin):
+    proxy = start("""request = function(req)
+        req.headers.forwarded = "for=_here"
+        req.headers["x-forwarded-port"] = "8443" end,""")
+    request, _ = exchange(proxy.client(), origin, OTHERS)
+    assert request.all("forwarded") == ["for=_here"]
+    assert request.all("x-forwarded-port") == ["8443"]
+    assert request.get("x-forwarded-prefix") is None
+
+
 OWN_ID = re.compile(r"[0-9a-f]{16}\Z")
 
 

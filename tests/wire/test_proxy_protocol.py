@@ -322,6 +322,24 @@ def test_a_client_on_a_unix_socket_is_nobody(start, origin, shared_path):
         client.response()
 
 
+@pytest.mark.parametrize("version,header", [
+    ("v1", b"PROXY TCP4 203.0.113.7 0.0.0.0 5000 0\r\n"),
+    ("v2", SIGNATURE + b"\x21\x11\0\x0c" + bytes([203, 0, 113, 7, 0, 0, 0, 0, 0x13, 0x88, 0, 0])),
+], ids=["v1", "v2"])
+def test_a_client_that_a_header_names_on_a_unix_socket_is_told_of(start, origin, shared_path,
+                                                                 version, header):
+    proxy = start('proxy_protocol = true, trusted_proxies = "unix:", '
+                  + upstream(version, origin.text), upstream=None,
+                  listen=f"unix:{shared_path}/{version}")
+    client = proxy.client()
+    client.send(v1("203.0.113.7"), get())
+    wire = origin.accept()
+    assert told(wire, version) == header
+    assert wire.request().get("x-forwarded-for") == "203.0.113.7"
+    wire.send(OK)
+    assert client.response().body == b"ok"
+
+
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("client_host", ["203.0.113.7", "2001:db8::7"])
 def test_from_interim_to_interim(start, origin, version, client_host):

@@ -482,6 +482,28 @@ def test_stall_spares_a_reader_that_is_slow_but_steady(start):
     proxy.counts("timeouts_stall", 0)
 
 
+def test_stall_spares_such_a_reader_on_a_unix_socket(start, shared_path):
+    """That is writable again only once it has taken three quarters of what the kernel holds."""
+    policy = "request = function() return { status = 200, body = ('x'):rep(8e6) } end,"
+    proxy = start(times(stall=1) + policy, listen=f"unix:{shared_path}/slow")
+    client = proxy.client()
+    client.send(get())
+    client.response_head()
+    for _ in range(80):
+        assert client.sock.recv(4000)
+        time.sleep(0.05)
+    proxy.counts("timeouts_stall", 0)
+
+
+def test_stall_ends_one_on_a_unix_socket_that_has_stopped(start, shared_path):
+    policy = "request = function() return { status = 200, body = ('x'):rep(8e6) } end,"
+    proxy = start(times(stall=0.4) + policy, listen=f"unix:{shared_path}/still")
+    with Span(0.4):
+        proxy.client().send(get())
+        proxy.wait_stats(lambda s: s["closed"] == 1)
+    proxy.counts("timeouts_stall", 1)
+
+
 def test_stall_ends_a_connection_that_does_not_take_the_last_of_its_answer(start):
     policy = "request = function() return { status = 200, body = ('x'):rep(8e6) } end,"
     proxy = start(times(stall=0.4) + policy)

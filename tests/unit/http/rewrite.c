@@ -309,6 +309,8 @@ static void http2_settings_pass_with_h2c_alone(void **test)
     "Host: h\nX-Forwarded-For: 1\nX-Forwarded-Proto: https\nX-Forwarded-Host: o\n"                 \
     "X-Forwarded-For: 2"
 
+#define ELSE "Forwarded: for=1\nX-Forwarded-Port: 2\nX_forwarded-Prefix: /\n"
+
 static void a_strangers_forwarding_fields_are_replaced(void **test)
 {
     struct request q = request_of("GET", "/", FORWARDED);
@@ -318,6 +320,22 @@ static void a_strangers_forwarding_fields_are_replaced(void **test)
     assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: ::1\r\n" TAIL);
     r.client = SLICE("");
     assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\n" TAIL);
+}
+
+static void what_else_tells_of_the_way_is_a_trusted_proxys_or_dropped(void **test)
+{
+    struct request q = request_of("GET", "/", "Host: h\n" ELSE "X-Forward: 3\nForwarded-X: 4");
+    struct rewrite_request r = plain(&q);
+    (void)test;
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\nX-Forward: 3\r\nForwarded-X: 4\r\n" TAIL);
+    r.trusted = true;
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=1\r\nX-Forwarded-Port: 2\r\n"
+                       "X_forwarded-Prefix: /\r\nX-Forward: 3\r\nForwarded-X: 4\r\n" TAIL);
+    r.trusted = false;
+    assert_true(head_set(&q.head, SLICE("Forwarded"), SLICE("for=own")));
+    assert_true(head_set(&q.head, SLICE("X-Forwarded-Port"), SLICE("5")));
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=own\r\nX-Forwarded-Port: 5\r\n"
+                       "X-Forward: 3\r\nForwarded-X: 4\r\n" TAIL);
 }
 
 static void a_trusted_proxys_forwarding_fields_are_appended_to(void **test)
@@ -462,11 +480,12 @@ static void a_101_has_its_upgrade_written_anew(void **test)
 
 static void trailers_never_frame_route_authenticate_or_control(void **test)
 {
-    static const char lines[] = "X-Sum: 1\r\nContent-Length: 2\r\nHost: 3\r\nAuthorization: 4\r\n"
-                                "cookie: 5\r\nContent-Type: 6\r\nIf-Match: 7\r\nConnection: 8\r\n"
-                                "Content_Length: 9\r\nX_Real_IP: 10\r\nETag: \t 11 \r\nVary: 12\r\n"
-                                "X-Forwarded-For: 13\r\nempty:\r\nno field\r\n"
-                                "X-A-Name-Longer-Than-Any-The-Proxy-Knows: 14\r\n";
+    static const char lines[] =
+        "X-Sum: 1\r\nContent-Length: 2\r\nHost: 3\r\nAuthorization: 4\r\n"
+        "cookie: 5\r\nContent-Type: 6\r\nIf-Match: 7\r\nConnection: 8\r\n"
+        "Content_Length: 9\r\nX_Real_IP: 10\r\nETag: \t 11 \r\nVary: 12\r\n"
+        "X-Forwarded-For: 13\r\nX_Forwarded-Port: 13\r\nempty:\r\nno field\r\n"
+        "X-A-Name-Longer-Than-Any-The-Proxy-Knows: 14\r\n";
     struct buf out;
     (void)test;
     buf_init(&out, 4096);
@@ -547,6 +566,7 @@ int main(void)
         MESSAGE_TEST(an_upgrade_names_what_is_forwarded_and_nothing_else),
         MESSAGE_TEST(http2_settings_pass_with_h2c_alone),
         MESSAGE_TEST(a_strangers_forwarding_fields_are_replaced),
+        MESSAGE_TEST(what_else_tells_of_the_way_is_a_trusted_proxys_or_dropped),
         MESSAGE_TEST(a_trusted_proxys_forwarding_fields_are_appended_to),
         MESSAGE_TEST(a_response_passes_without_what_belongs_to_one_hop),
         MESSAGE_TEST(a_response_without_date_gets_one_and_server_is_never_invented),

@@ -217,7 +217,10 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
          "trusted_proxies: must be an address or a network such as \"10.0.0.0/8\", or a list of "
          "them; in this one the key \"a\" is no place"},
         {"upstreams = { [''] = '127.0.0.1:1' }",
-         "upstreams.: the name of an upstream has 1 to 63 bytes and no NUL"},
+         "upstreams.: the name of an upstream has 1 to 127 bytes and no NUL"},
+        {"upstream = ('a'):rep(120) .. '.example:80'",
+         "upstream: an address of more than 127 bytes needs a shorter name: upstreams = { app = "
+         "ADDRESS }"},
         {"upstreams = { a = { addresses = '127.0.0.1:1', proxy_protocol = true } }",
          "upstreams.a.proxy_protocol: must be \"v1\" or \"v2\""},
         {"[true] = 1", "a key of type boolean; this is a table of named fields"},

@@ -233,8 +233,15 @@ static const struct written writtens[] = {
                      "\xff\xff\xff\xff")},
     {"a unix socket", "unix:/a", "unix:/b", BYTES("PROXY UNKNOWN\r\n"),
      BYTES(SIGNATURE "\x21\0\0\0")},
-    {"half a unix socket", "192.0.2.1:1", "unix:/b", BYTES("PROXY UNKNOWN\r\n"),
+    {"a client on one", "unix:/a", "192.0.2.1:1", BYTES("PROXY UNKNOWN\r\n"),
      BYTES(SIGNATURE "\x21\0\0\0")},
+    {"IPv4 to a unix socket", "192.0.2.1:1", "unix:/b",
+     BYTES("PROXY TCP4 192.0.2.1 0.0.0.0 1 0\r\n"),
+     BYTES(SIGNATURE "\x21\x11\0\x0c\xc0\0\x02\x01\0\0\0\0\0\x01\0\0")},
+    {"IPv6 to a unix socket", "[2001:db8::7]:1", "unix:/b",
+     BYTES("PROXY TCP6 2001:db8::7 :: 1 0\r\n"),
+     BYTES(SIGNATURE "\x21\x21\0\x24\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07"
+                     "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0")},
 };
 
 static struct addr addr_of(const char *text)

@@ -171,7 +171,7 @@ static void an_address_rests_until_its_time(void **state)
 static void the_longest_names_find_room(void **state)
 {
     struct scene *s = *state;
-    char name[SETTINGS_NAME_MAX], address[ADDR_TEXT_MAX];
+    char name[ADDR_TEXT_MAX], address[ADDR_TEXT_MAX];
     memset(name, 0xff, sizeof name - 1);
     name[sizeof name - 1] = '\0';
     memset(address, 0xff, sizeof address - 1);

@@ -138,13 +138,13 @@ static void an_upstream_begins_with_the_general_timeouts(void **state)
 
 static void a_name_is_short_and_used_once(void **state)
 {
-    char name[SETTINGS_NAME_MAX + 1];
+    char name[ADDR_TEXT_MAX + 1];
     (void)state;
     memset(name, 'n', sizeof name);
-    name[SETTINGS_NAME_MAX] = '\0';
+    name[ADDR_TEXT_MAX] = '\0';
     assert_int_equal(add_upstream(name), -1);
-    assert_why("1 to 63 bytes");
-    name[SETTINGS_NAME_MAX - 1] = '\0';
+    assert_why("1 to 127 bytes");
+    name[ADDR_TEXT_MAX - 1] = '\0';
     assert_int_equal(add_upstream(name), 0);
     assert_string_equal(s.upstreams[0].name, name);
     assert_int_equal(add_upstream(name), -1);
