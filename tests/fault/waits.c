@@ -86,14 +86,10 @@ static bool is_open(const struct end *client)
     return client->fd >= 0 && client->parting == HERE;
 }
 
-/* Where accepting fails, clients are connected to the kernel alone. */
+/* Where accepting fails or has to wait, clients are connected to the kernel alone. */
 static bool are_accepted(const struct stage *s)
 {
-    size_t open = 0;
-
-    for (size_t i = 0; i < s->client_count; i++)
-        open += is_open(&s->clients[i]);
-    return open <= s->stats.open;
+    return s->stats.accepted >= s->client_count;
 }
 
 const char *waits_overdue(const struct stage *s, double quiet)
@@ -131,11 +127,11 @@ double waits_next_look(double quiet)
 /* When the first byte behind the request before this one was sent: it may be an empty line. */
 static double begun(const struct dialogue *d, const struct end *client, size_t question)
 {
-    const char *first = client->said.bytes;
+    size_t first = 0;
 
     if (question > 0 && question <= d->asked.count)
-        first = d->asked.entries[question - 1].after.at;
-    return end_when(&client->said_at, (size_t)(first - client->said.bytes));
+        first = client->sent - d->asked.entries[question - 1].after.len;
+    return end_when(&client->said_at, first);
 }
 
 /* When the last byte of its head was sent; NAN: not yet. */
@@ -161,15 +157,16 @@ static double last_said(const struct end *client, double before)
     return m->count < MARKS_MAX ? at : (double)NAN;
 }
 
-/* Every byte of it is progress, what frames chunks is not. */
-static bool is_counted_body(const struct dialogue *d, size_t question)
+/* Whether before that time some of its body had been sent, and not all. Every byte of a body with a
+ * length is progress, what frames chunks is not. */
+static bool is_half_body(const struct dialogue *d, const struct end *client, size_t question,
+                         double then)
 {
-    const struct message *m;
+    const struct entry *e = question < d->asked.count ? &d->asked.entries[question] : NULL;
 
-    if (question >= d->asked.count)
+    if (e == NULL || e->m.body.len == 0 || wire_field(&e->m, "Content-Length").len == 0)
         return false;
-    m = &d->asked.entries[question].m;
-    return !m->whole && m->body.len > 0 && wire_field(m, "Content-Length").len > 0;
+    return !e->m.whole || end_when(&client->said_at, client->sent - e->after.len - 1) >= then;
 }
 
 /* A time that is not known is not too short. */
@@ -177,13 +174,13 @@ static const char *judge_moment(const struct dialogue *d, const struct end *clie
                                 const struct entry *answer, double heard, bool prompt)
 {
     size_t question = answer->question;
+    bool halfway = prompt && is_half_body(d, client, question, heard);
 
     switch (wire_status(&answer->m)) {
     case 408:
         if (heard - begun(d, client, question) < HEADER - EARLY)
             return "a client heard too soon that it took too long";
-        if (prompt && is_counted_body(d, question) &&
-            heard - last_said(client, heard) < BODY - EARLY)
+        if (halfway && heard - last_said(client, heard) < BODY - EARLY)
             return "a client heard too soon that its body stopped";
         return NULL;
     case 522:
@@ -191,9 +188,11 @@ static const char *judge_moment(const struct dialogue *d, const struct end *clie
                    ? "a client heard too soon that an origin did not take its request"
                    : NULL;
     case 524:
-        return heard - put(d, client, question) < RESPONSE - EARLY
-                   ? "a client heard too soon that an origin did not answer"
-                   : NULL;
+        if (heard - put(d, client, question) < RESPONSE - EARLY)
+            return "a client heard too soon that an origin did not answer";
+        if (halfway && heard - last_said(client, heard) < RESPONSE - EARLY)
+            return "an origin's answer was due in the middle of a body";
+        return NULL;
     default:
         return NULL;
     }
