@@ -55,8 +55,8 @@ static double longest(const struct stage *s, const struct dialogue *d, const str
         last = &d->answered.entries[i];
         answered++;
     }
-    /* Behind requests that are not read yet, its end is not seen. */
-    if (client->own == ENDED && answered + 1 >= d->asked.count)
+    /* Behind what is not read yet its end is not seen. */
+    if (client->own == ENDED && answered + 1 >= d->asked.count && d->asked.rest.len == 0)
         return HALF_CLOSE + LINGER;
     if (last != NULL && !last->m.whole)
         return STALL + WAITS_STEP;
