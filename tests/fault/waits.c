@@ -10,7 +10,8 @@
 #define IDLE       75
 #define BODY       30
 #define CONNECT    15
-#define RESPONSE   100
+#define SEND       60
+#define RESPONSE   100 /* and PROCESSING */
 #define STALL      60
 #define HALF_CLOSE 1
 #define HOOK       10
@@ -169,6 +170,18 @@ static bool is_half_body(const struct dialogue *d, const struct end *client, siz
     return !e->m.whole || end_when(&client->said_at, client->sent - e->after.len - 1) >= then;
 }
 
+/* When it heard the last 102 before this answer to the same request; NAN: it did not. */
+static double last_promise(const struct dialogue *d, const struct end *client,
+                           const struct entry *answer)
+{
+    double at = (double)NAN;
+
+    for (const struct entry *e = d->answered.entries; e < answer; e++)
+        if (e->question == answer->question && wire_status(&e->m) == 102)
+            at = end_when(&client->heard_at, (size_t)(e->m.head.at - client->heard.bytes));
+    return at;
+}
+
 /* A time that is not known is not too short. */
 static const char *judge_moment(const struct dialogue *d, const struct end *client,
                                 const struct entry *answer, double heard, bool prompt)
@@ -184,9 +197,11 @@ static const char *judge_moment(const struct dialogue *d, const struct end *clie
             return "a client heard too soon that its body stopped";
         return NULL;
     case 522:
-        return heard - put(d, client, question) < CONNECT - EARLY
-                   ? "a client heard too soon that an origin did not take its request"
-                   : NULL;
+        if (heard - put(d, client, question) < CONNECT - EARLY)
+            return "a client heard too soon that an origin did not take its request";
+        if (heard - last_promise(d, client, answer) < SEND - EARLY)
+            return "a client heard too soon that an origin did not keep its word";
+        return NULL;
     case 524:
         if (heard - put(d, client, question) < RESPONSE - EARLY)
             return "a client heard too soon that an origin did not answer";
