@@ -29,7 +29,7 @@ static double of_hooks(const struct stage *s)
 
 /* What it waits for with nothing of an answer under way, after so many that are whole. */
 static double longest_before_answer(const struct stage *s, const struct dialogue *d,
-                                    size_t answered, bool origin_paused)
+                                    size_t answered, bool origin_deaf)
 {
     const struct entry *question;
 
@@ -37,15 +37,14 @@ static double longest_before_answer(const struct stage *s, const struct dialogue
         return d->asked.rest.len > 0 && d->asked.bad == NULL ? HEADER + of_hooks(s) : IDLE;
     question = &d->asked.entries[answered];
     /* An origin that cannot be written to any more may still speak: its answer is waited for. */
-    if (question->m.whole || origin_paused || s->blind ||
-        wire_field(&question->m, "Expect").len > 0)
+    if (question->m.whole || origin_deaf || s->blind || wire_field(&question->m, "Expect").len > 0)
         return RESPONSE + of_hooks(s);
     return BODY + of_hooks(s);
 }
 
 /* The longest that this client may be left as it is. */
 static double longest(const struct stage *s, const struct dialogue *d, const struct end *client,
-                      bool origin_paused)
+                      bool origin_deaf)
 {
     const struct entry *last = NULL;
     size_t answered = 0;
@@ -61,13 +60,18 @@ static double longest(const struct stage *s, const struct dialogue *d, const str
         return HALF_CLOSE + LINGER;
     if (last != NULL && !last->m.whole)
         return STALL + WAITS_STEP;
-    return longest_before_answer(s, d, answered, origin_paused);
+    return longest_before_answer(s, d, answered, origin_deaf);
 }
 
-static bool is_paused(const struct end *ends, size_t count)
+static bool is_deaf(const struct end *e)
+{
+    return e->paused || e->heard.len == TEXT_MAX;
+}
+
+static bool is_any_deaf(const struct end *ends, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (ends[i].paused)
+        if (is_deaf(&ends[i]))
             return true;
     return false;
 }
@@ -78,7 +82,7 @@ static size_t unheard(const struct stage *s, const struct books *b)
     size_t count = 0;
 
     for (size_t i = 0; i < b->client_count; i++)
-        count += s->clients[i].paused ? b->clients[i].asked.count : 0;
+        count += is_deaf(&s->clients[i]) ? b->clients[i].asked.count : 0;
     return count;
 }
 
@@ -95,7 +99,7 @@ static bool are_accepted(const struct stage *s)
 
 const char *waits_overdue(const struct stage *s, double quiet)
 {
-    bool origin_paused = is_paused(s->origins, s->origin_count);
+    bool origin_deaf = is_any_deaf(s->origins, s->origin_count);
     const struct books *b = books_of(s);
     double most;
 
@@ -104,11 +108,11 @@ const char *waits_overdue(const struct stage *s, double quiet)
     most = RESPONSE + of_hooks(s) + WAITS_LONG * (double)unheard(s, b);
     if (quiet > most && s->stats.open + s->stats.upstream_open > 0)
         return "a connection is left open when all that it can wait for has taken too long";
-    if (is_paused(s->clients, s->client_count) || !are_accepted(s))
+    if (is_any_deaf(s->clients, s->client_count) || !are_accepted(s))
         return NULL;
     for (size_t i = 0; i < b->client_count; i++)
         if (is_open(&s->clients[i]) &&
-            quiet > longest(s, &b->clients[i], &s->clients[i], origin_paused))
+            quiet > longest(s, &b->clients[i], &s->clients[i], origin_deaf))
             return "a client is left waiting longer than it may be";
     return NULL;
 }
