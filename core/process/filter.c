@@ -45,7 +45,6 @@ static const char *const calls[] = {
     "getpeername",
     "shutdown",
     "close",
-    "fcntl",
     /* the loop */
     "epoll_create1",
     "epoll_ctl",
@@ -122,6 +121,18 @@ static int allow_sockets(scmp_filter_ctx ctx)
     return error;
 }
 
+/* Flags, and the size of a pipe. Not who is sent a signal when bytes come (F_SETOWN, F_SETSIG):
+ * that could be any process of this user, the parent among them, and any signal. */
+static int allow_descriptor_flags(scmp_filter_ctx ctx)
+{
+    static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_SETPIPE_SZ};
+    int error = 0;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands && error == 0; i++)
+        error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+    return error;
+}
+
 /* What glibc has in the place of fstat; and abort, which may only hit this process. */
 static int allow_narrowly(scmp_filter_ctx ctx)
 {
@@ -143,6 +154,8 @@ static int load(scmp_filter_ctx ctx, bool jit)
         error = allow_memory(ctx, jit);
     if (error == 0)
         error = allow_sockets(ctx);
+    if (error == 0)
+        error = allow_descriptor_flags(ctx);
     if (error == 0)
         error = allow_narrowly(ctx);
     return error != 0 ? error : seccomp_load(ctx);
