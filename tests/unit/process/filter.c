@@ -123,6 +123,12 @@ static int make_memory_executable(void)
     return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0 ? FINE : 1;
 }
 
+static int make_memory_writable(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0 ? FINE : 1;
+}
+
 static int use_other_families(void)
 {
     return socket(AF_NETLINK, SOCK_RAW, 0) < 0 && errno == EAFNOSUPPORT ? FINE : 1;
@@ -222,6 +228,12 @@ static void no_code_can_be_made_unless_the_policy_wants_the_jit(void **state)
     is_fine(make_memory_executable, true);
 }
 
+static void what_is_only_for_reading_stays_so(void **state)
+{
+    (void)state;
+    is_fatal(make_memory_writable);
+}
+
 static void connections_are_what_it_is_for(void **state)
 {
     (void)state;
@@ -274,6 +286,7 @@ int main(void)
         cmocka_unit_test(forbidden_calls_end_the_process),
         cmocka_unit_test(the_filter_itself_lets_a_worker_work),
         cmocka_unit_test(no_code_can_be_made_unless_the_policy_wants_the_jit),
+        cmocka_unit_test(what_is_only_for_reading_stays_so),
         cmocka_unit_test(connections_are_what_it_is_for),
         cmocka_unit_test(other_socket_families_do_not_exist),
         cmocka_unit_test(what_libraries_read_at_first_use_was_read_before),
