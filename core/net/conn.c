@@ -238,13 +238,22 @@ bool conn_has_unread(struct conn *c)
     return true;
 }
 
-bool conn_is_gone(const struct conn *c)
+static bool is_in_state(const struct conn *c, unsigned state)
 {
     struct tcp_info info = {0};
     socklen_t len = sizeof info;
 
-    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           info.tcpi_state == TCP_CLOSE;
+    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == state;
+}
+
+bool conn_is_gone(const struct conn *c)
+{
+    return is_in_state(c, TCP_CLOSE);
+}
+
+bool conn_has_ended(const struct conn *c)
+{
+    return is_in_state(c, TCP_CLOSE_WAIT);
 }
 
 void conn_note_found(struct conn *c, size_t bytes)

@@ -95,6 +95,9 @@ bool conn_has_unread(struct conn *c);
 bool conn_is_gone(const struct conn *c);
 #define CONN_GONE_LOOK 3.0
 
+/* Likewise, whether the peer sends no more: its end may stand behind bytes that were not read. */
+bool conn_has_ended(const struct conn *c);
+
 /* Reads once into the worker's buffer; *bytes live until the next read of any connection. */
 enum io conn_read(struct conn *c, struct slice *bytes);
 

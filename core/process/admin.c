@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define PAUSE_FIRST 0.1 /* seconds; doubled for each death in a row */
 #define PAUSE_MAX   5.0
@@ -126,6 +125,12 @@ static _Noreturn void run_child(const struct admin *a, int control)
     admin_server_run(&start);
 }
 
+static bool give_memory(struct admin *a, bool whether)
+{
+    return child_inherits(a->board, sizeof *a->board, whether) &&
+           child_inherits(a->crew->slots, CREW_MAX * sizeof *a->crew->slots, whether);
+}
+
 /* False with errno. */
 static bool fork_child(struct admin *a)
 {
@@ -133,9 +138,10 @@ static bool fork_child(struct admin *a)
     if (!control_pair(pair))
         return false;
     const int keep[] = {pair[1], port_of(a)->port[0].fd};
-    a->pid = child_fork(keep, sizeof keep / sizeof *keep);
+    a->pid = give_memory(a, true) ? child_fork(keep, sizeof keep / sizeof *keep) : -1;
     if (a->pid == 0)
         run_child(a, pair[1]);
+    (void)!give_memory(a, false);
     sys_close(pair[1]);
     a->control = pair[0];
     return a->pid > 0;
@@ -166,10 +172,9 @@ static void on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int even
 
 bool admin_init(struct admin *a, struct crew *crew, const struct reload *reload)
 {
-    void *board =
-        mmap(NULL, sizeof *a->board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *board = child_shared(sizeof *a->board);
     *a = (struct admin){.crew = crew, .reload = reload, .control = -1};
-    if (board == MAP_FAILED)
+    if (board == NULL)
         return false;
     a->board = board;
     a->board->started = sys_realtime();

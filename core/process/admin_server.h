@@ -1,6 +1,6 @@
 /*
  * admin_server: the process that answers on the admin listener. It reads what the others share and
- * can change nothing: both memories are mapped for reading only.
+ * can change nothing: both memories are mapped for reading only, and its filter keeps them so.
  */
 #ifndef INTERIM_PROCESS_ADMIN_SERVER_H
 #define INTERIM_PROCESS_ADMIN_SERVER_H

@@ -5,9 +5,11 @@
 #include "process/child.h"
 
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,6 +75,24 @@ pid_t child_fork(const int *keep, size_t count)
     close_others(keep, count);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return 0;
+}
+
+void *child_shared(size_t size)
+{
+    /* Most of it may never be touched, and takes no memory then. */
+    void *shared =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (shared != MAP_FAILED && child_inherits(shared, size, false))
+        return shared;
+    return NULL;
+}
+
+bool child_inherits(void *shared, size_t size, bool whether)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t before = (uintptr_t)shared % page;
+    return madvise((char *)shared - before, size + before, whether ? MADV_DOFORK : MADV_DONTFORK) ==
+           0;
 }
 
 const char *child_ending(int status, char text[CHILD_ENDING_MAX])

@@ -4,6 +4,7 @@
 #ifndef INTERIM_PROCESS_CHILD_H
 #define INTERIM_PROCESS_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -13,6 +14,13 @@
  * not touch the parent's loop, whose descriptors are gone, and ends with exit().
  */
 pid_t child_fork(const int *keep, size_t count);
+
+/* Memory that processes share, full of zeros; no child inherits it. NULL with errno. */
+void *child_shared(size_t size);
+
+/* Whether the next child inherits a part of it, and may write there; whole pages. The others can
+ * neither see nor spoil it. False with errno. */
+bool child_inherits(void *shared, size_t size, bool whether);
 
 /* A reader of the logs that has left, and a file that may not grow (RLIMIT_FSIZE), are errors of a
  * write and no reason to die. For the parent, too. */

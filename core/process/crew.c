@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 #define CREW_BACKOFF_FIRST 0.1
@@ -194,6 +193,18 @@ static void run_child(struct crew_worker *worker, int control)
     worker_run(&start);
 }
 
+/* With its own slot: one that is taken over must not speak for the others. */
+static pid_t fork_with_slot(const struct crew_worker *worker, const int *keep, size_t count)
+{
+    struct crew_slot *slot = &worker->crew->slots[worker->number - 1];
+    if (!child_inherits(slot, sizeof *slot, true))
+        return -1;
+    pid_t pid = child_fork(keep, count);
+    if (pid != 0)
+        (void)!child_inherits(slot, sizeof *slot, false);
+    return pid;
+}
+
 /* The end of `pair` that it returns is the parent's; -1 when there are no resources. */
 static int fork_worker(struct crew_worker *worker)
 {
@@ -206,7 +217,7 @@ static int fork_worker(struct crew_worker *worker)
     keep[count++] = worker->crew->current->config.fd;
     for (size_t i = 0; i < ports->count; i++)
         keep[count++] = ports->port[i].fd;
-    worker->pid = child_fork(keep, count);
+    worker->pid = fork_with_slot(worker, keep, count);
     if (worker->pid == 0)
         run_child(worker, pair[1]);
     sys_close(pair[1]);
@@ -298,10 +309,8 @@ bool crew_open_ports(struct crew_generation *g, const struct ports *old, const s
 bool crew_init(struct crew *crew, struct ev_loop *loop, const struct crew_generation *current,
                enum log_level log_level, const struct crew_events *events, void *arg)
 {
-    /* Most of it is never touched, and takes no memory then. */
-    void *slots = mmap(NULL, CREW_MAX * sizeof(struct crew_slot), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (slots == MAP_FAILED)
+    void *slots = child_shared(CREW_MAX * sizeof(struct crew_slot));
+    if (slots == NULL)
         return false;
     memset(crew, 0, sizeof *crew);
     crew->loop = loop;

@@ -40,9 +40,9 @@ struct crew_worker {
     struct ev_timer timer; /* back-off, start limit or end limit, as the state has it */
 };
 
-/* What one worker writes and the parent reads, on cache lines of their own. */
+/* What one worker writes and the parent reads, on pages of their own. */
 struct crew_slot {
-    _Alignas(64) struct stats stats;
+    _Alignas(4096) struct stats stats;
     struct pulse pulse;
     struct listing listing;
 };
@@ -81,7 +81,7 @@ struct crew {
     bool started;            /* `ready` was told */
     bool ending;             /* nobody is replaced any more */
     bool holding;            /* nobody is forked for now */
-    struct crew_slot *slots; /* CREW_MAX, shared with the workers */
+    struct crew_slot *slots; /* CREW_MAX, each shared with its worker */
     struct crew_worker workers[CREW_MAX];
 };
 

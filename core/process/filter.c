@@ -45,7 +45,6 @@ static const char *const calls[] = {
     "getpeername",
     "shutdown",
     "close",
-    "fcntl",
     /* the loop */
     "epoll_create1",
     "epoll_ctl",
@@ -96,18 +95,15 @@ static int allow_calls(scmp_filter_ctx ctx)
     return error;
 }
 
+/* Without the JIT nobody changes what memory is for: what the admin process has for reading stays
+ * so. */
 static int allow_memory(scmp_filter_ctx ctx, bool jit)
 {
-    static const int makers[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
-    int error = 0;
-    for (size_t i = 0; i < sizeof makers / sizeof *makers && error == 0; i++) {
-        if (jit)
-            error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, makers[i], 0);
-        else
-            error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, makers[i], 1,
-                                     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    }
-    return error;
+    if (!jit)
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                                SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    int error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 0);
+    return error != 0 ? error : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 0);
 }
 
 /* Other families do not exist for it; that is an answer and not an attack. */
@@ -119,6 +115,18 @@ static int allow_sockets(scmp_filter_ctx ctx)
     for (size_t i = 0; i < sizeof families / sizeof *families && error == 0; i++)
         error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+    return error;
+}
+
+/* Flags, and the size of a pipe. Not who is sent a signal when bytes come (F_SETOWN, F_SETSIG):
+ * that could be any process of this user, the parent among them, and any signal. */
+static int allow_descriptor_flags(scmp_filter_ctx ctx)
+{
+    static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_SETPIPE_SZ};
+    int error = 0;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands && error == 0; i++)
+        error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
     return error;
 }
 
@@ -143,6 +151,8 @@ static int load(scmp_filter_ctx ctx, bool jit)
         error = allow_memory(ctx, jit);
     if (error == 0)
         error = allow_sockets(ctx);
+    if (error == 0)
+        error = allow_descriptor_flags(ctx);
     if (error == 0)
         error = allow_narrowly(ctx);
     return error != 0 ? error : seccomp_load(ctx);

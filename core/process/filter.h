@@ -2,7 +2,7 @@
  * filter: the system calls that a worker may make. Any other ends it, and the parent's log says so.
  *
  * What a worker has to open, it is given or opens before: it cannot open a file, execute a program,
- * make a process, or look into another one.
+ * make a process, look into another one, or signal one.
  */
 #ifndef INTERIM_PROCESS_FILTER_H
 #define INTERIM_PROCESS_FILTER_H

@@ -115,13 +115,17 @@ static void on_gone_clock(struct deadline *d, void *owner)
 {
     struct exchange *x = owner;
     const struct client *c = x->client;
+    bool ended = c->ended || x->unheard_end;
 
-    if (c->ended)
+    if (ended)
         x->proxy->stats->timeouts_half_close++;
-    if (c->ended || conn_is_gone(&c->conn))
+    if (ended || conn_is_gone(&c->conn)) {
         exchange_client_gone(x);
-    else if (!c->conn.reading)
-        deadline_set(d, CONN_GONE_LOOK);
+    } else if (!c->conn.reading) {
+        /* Before its request is read, what stands there may be the rest of it. */
+        x->unheard_end = x->request_read && conn_has_ended(&c->conn);
+        deadline_set(d, x->unheard_end ? x->timeouts->half_close : CONN_GONE_LOOK);
+    }
 }
 
 /* The origin is silent: the client gets a 100 from us. */

@@ -119,7 +119,7 @@ static void clean(struct exchange *x)
     x->stall_since = 0;
     x->connecting_since = 0;
     x->body_taken = 0;
-    x->running = x->request_read = x->begun = x->close = false;
+    x->running = x->request_read = x->unheard_end = x->begun = x->close = false;
     x->continued = x->retried = x->bodyless = x->over = false;
 }
 

@@ -29,6 +29,7 @@ HOOKS = """
   timeout = function(req, t) if req.path == "/timeout" then interim.sleep(60) end end,
 """
 HALF_CLOSE = 0.1
+CONN_GONE_LOOK = 3  # as in core/net/conn.h
 POLICY = HOOKS % (60, 60)  # what comes at all comes at once: nothing here waits for a minute
 BRIEF = HOOKS % (HALF_CLOSE, 60)
 IMPATIENT = HOOKS % (HALF_CLOSE, 0.1)
@@ -264,6 +265,23 @@ def test_a_client_that_resets_behind_bytes_that_are_not_read_is_missed_within_se
     client.reset()
     is_left(proxy)
     proxy.counts("timeouts_half_close", 0)
+
+
+@pytest.mark.parametrize("stage,how", [
+    ("waiting for the answer", "close"), ("in the request hook", "half close"),
+])
+def test_a_client_that_ended_behind_bytes_that_are_not_read_is_missed_within_seconds(
+        start, origin, stage, how):
+    """Its end stands behind them: none comes to be read. From when it is seen, it has half_close
+    seconds; so has the next one, whose exchange is the same memory."""
+    proxy = start(BRIEF)
+    for times in (1, 2):
+        client, began = proxy.client(), time.monotonic()
+        UNREAD[stage](proxy, client, origin)
+        leave(client, how)
+        proxy.wait_stats(lambda s: s["active"] == 0)
+        assert time.monotonic() - began >= CONN_GONE_LOOK + HALF_CLOSE
+        proxy.counts("timeouts_half_close", times)
 
 
 @pytest.mark.parametrize("stage", ALONE.values(), ids=ALONE)

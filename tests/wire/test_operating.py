@@ -336,8 +336,12 @@ while asking.poll() is None and "unix" not in pathlib.Path(f"/proc/{asking.pid}/
     time.sleep(0.01)
 for one in crowd:
     one.close()
+desk.settimeout(0.1)  # it may have ended since it was looked at
 while asking.poll() is None:
-    visitor = desk.accept()[0]
+    try:
+        visitor = desk.accept()[0]
+    except TimeoutError:
+        continue
     if visitor.recv(100):
         visitor.send(b"+reloaded")
 print(asking.communicate()[0], asking.returncode)

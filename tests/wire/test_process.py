@@ -322,6 +322,29 @@ def test_workers_have_no_rights_they_do_not_need(running):
     proxy.stop()
 
 
+def shared_memory(pid):
+    """What a process has of memory that others write, too: the file and range of each part."""
+    parts = set()
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        span, rights, offset, _, inode, *_ = line.split()
+        if rights[3] == "s" and rights[1] == "w":
+            first, last = (int(end, 16) for end in span.split("-"))
+            parts.add((inode, int(offset, 16), int(offset, 16) + last - first))
+    return parts
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what they have mapped is root's to see")
+def test_no_process_can_write_what_another_says_of_itself(running):
+    proxy = running('workers = 2, admin = "127.0.0.1:0",')
+    one, other = map(shared_memory, proxy.workers())
+    assert len(one) == len(other) == 1
+    (file, first, last), (same, begin, end) = *one, *other
+    assert file == same and (last <= begin or end <= first)
+    (admin,) = set(proxy.children()) - set(proxy.workers())
+    assert not shared_memory(admin)
+    proxy.stop()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has groups to give up")
 def test_workers_have_none_of_the_groups_that_root_had(tmp_path):
     policy, listen = tmp_path / "policy.lua", f"127.0.0.1:{free_port()}"

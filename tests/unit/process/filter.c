@@ -35,6 +35,8 @@
 #define SANITIZED 0
 #endif
 
+static pid_t parent; /* to ask for it is forbidden, too */
+
 /* The wait status of a child that becomes a worker and does `what`, whose result it exits with. */
 static int fate(int (*what)(void), bool jit)
 {
@@ -43,6 +45,7 @@ static int fate(int (*what)(void), bool jit)
     int status;
     settings.jit = jit;
     fflush(stdout);
+    parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
         if (!harden_worker(&settings, why, sizeof why))
@@ -86,12 +89,26 @@ static int make_a_process(void)
 
 static int trace_the_parent(void)
 {
-    return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) == 0 ? FINE : 1;
+    return ptrace(PTRACE_SEIZE, parent, NULL, NULL) == 0 ? FINE : 1;
 }
 
 static int signal_the_parent(void)
 {
-    return kill(getppid(), 0) == 0 ? FINE : 1;
+    return kill(parent, 0) == 0 ? FINE : 1;
+}
+
+/* The kernel would send it when bytes come, whatever the filter says of kill(2). */
+static int have_a_descriptor_signal_the_parent(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    return fd >= 0 && fcntl(fd, F_SETOWN, parent) == 0 ? FINE : 1;
+}
+
+static int change_the_flags_of_a_descriptor(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? FINE : 1;
 }
 
 static int listen_somewhere(void)
@@ -104,6 +121,12 @@ static int make_memory_executable(void)
 {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0 ? FINE : 1;
+}
+
+static int make_memory_writable(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0 ? FINE : 1;
 }
 
 static int use_other_families(void)
@@ -159,6 +182,7 @@ static void forbidden_calls_end_the_process(void **state)
     is_fatal(make_a_process);
     is_fatal(trace_the_parent);
     is_fatal(signal_the_parent);
+    is_fatal(have_a_descriptor_signal_the_parent);
     is_fatal(listen_somewhere);
 }
 
@@ -204,10 +228,17 @@ static void no_code_can_be_made_unless_the_policy_wants_the_jit(void **state)
     is_fine(make_memory_executable, true);
 }
 
+static void what_is_only_for_reading_stays_so(void **state)
+{
+    (void)state;
+    is_fatal(make_memory_writable);
+}
+
 static void connections_are_what_it_is_for(void **state)
 {
     (void)state;
     is_fine(connect_somewhere, false);
+    is_fine(change_the_flags_of_a_descriptor, false);
 }
 
 static void other_socket_families_do_not_exist(void **state)
@@ -255,6 +286,7 @@ int main(void)
         cmocka_unit_test(forbidden_calls_end_the_process),
         cmocka_unit_test(the_filter_itself_lets_a_worker_work),
         cmocka_unit_test(no_code_can_be_made_unless_the_policy_wants_the_jit),
+        cmocka_unit_test(what_is_only_for_reading_stays_so),
         cmocka_unit_test(connections_are_what_it_is_for),
         cmocka_unit_test(other_socket_families_do_not_exist),
         cmocka_unit_test(what_libraries_read_at_first_use_was_read_before),
