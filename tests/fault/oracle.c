@@ -229,16 +229,16 @@ static const char *judge_early(const struct dialogue *origin, const struct end *
         const struct entry *answer = &origin->answered.entries[i];
         const struct book *asked = &origin->asked;
         size_t heard = end_heard_at(end, (size_t)(answer->m.head.at - end->said.bytes));
-        const struct message *m;
+        const struct entry *question;
         if (wire_status(&answer->m) < 200 || answer->question >= asked->count || heard == SIZE_MAX)
             continue;
-        m = &asked->entries[answer->question].m;
-        if (!m->framed || asked->entries[answer->question].after.at <= end->heard.bytes + heard)
+        question = &asked->entries[answer->question];
+        if (!question->m.framed || heard >= end->heard.len - question->after.len)
             continue;
         if (answer->question + 1 < asked->count)
             return "a request on a connection whose last one was answered too early";
-        if (m->head.at + m->head.len == end->heard.bytes + heard && is_held(origin, answer) &&
-            end->heard.len > heard)
+        if (question->m.head.at + question->m.head.len == end->heard.bytes + heard &&
+            is_held(origin, answer))
             return "a body behind an answer that was given in the place of a 100";
     }
     return NULL;

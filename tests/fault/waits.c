@@ -10,7 +10,8 @@
 #define IDLE       75
 #define BODY       30
 #define CONNECT    15
-#define RESPONSE   100
+#define SEND       60
+#define RESPONSE   100 /* and PROCESSING */
 #define STALL      60
 #define HALF_CLOSE 1
 #define HOOK       10
@@ -28,7 +29,7 @@ static double of_hooks(const struct stage *s)
 
 /* What it waits for with nothing of an answer under way, after so many that are whole. */
 static double longest_before_answer(const struct stage *s, const struct dialogue *d,
-                                    size_t answered, bool origin_paused)
+                                    size_t answered, bool origin_deaf)
 {
     const struct entry *question;
 
@@ -36,15 +37,14 @@ static double longest_before_answer(const struct stage *s, const struct dialogue
         return d->asked.rest.len > 0 && d->asked.bad == NULL ? HEADER + of_hooks(s) : IDLE;
     question = &d->asked.entries[answered];
     /* An origin that cannot be written to any more may still speak: its answer is waited for. */
-    if (question->m.whole || origin_paused || s->blind ||
-        wire_field(&question->m, "Expect").len > 0)
+    if (question->m.whole || origin_deaf || s->blind || wire_field(&question->m, "Expect").len > 0)
         return RESPONSE + of_hooks(s);
     return BODY + of_hooks(s);
 }
 
 /* The longest that this client may be left as it is. */
 static double longest(const struct stage *s, const struct dialogue *d, const struct end *client,
-                      bool origin_paused)
+                      bool origin_deaf)
 {
     const struct entry *last = NULL;
     size_t answered = 0;
@@ -55,18 +55,23 @@ static double longest(const struct stage *s, const struct dialogue *d, const str
         last = &d->answered.entries[i];
         answered++;
     }
-    /* Behind requests that are not read yet, its end is not seen. */
-    if (client->own == ENDED && answered + 1 >= d->asked.count)
+    /* Behind what is not read yet its end is not seen. */
+    if (client->own == ENDED && answered + 1 >= d->asked.count && d->asked.rest.len == 0)
         return HALF_CLOSE + LINGER;
     if (last != NULL && !last->m.whole)
         return STALL + WAITS_STEP;
-    return longest_before_answer(s, d, answered, origin_paused);
+    return longest_before_answer(s, d, answered, origin_deaf);
 }
 
-static bool is_paused(const struct end *ends, size_t count)
+static bool is_deaf(const struct end *e)
+{
+    return e->paused || e->heard.len == TEXT_MAX;
+}
+
+static bool is_any_deaf(const struct end *ends, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (ends[i].paused)
+        if (is_deaf(&ends[i]))
             return true;
     return false;
 }
@@ -77,7 +82,7 @@ static size_t unheard(const struct stage *s, const struct books *b)
     size_t count = 0;
 
     for (size_t i = 0; i < b->client_count; i++)
-        count += s->clients[i].paused ? b->clients[i].asked.count : 0;
+        count += is_deaf(&s->clients[i]) ? b->clients[i].asked.count : 0;
     return count;
 }
 
@@ -86,19 +91,15 @@ static bool is_open(const struct end *client)
     return client->fd >= 0 && client->parting == HERE;
 }
 
-/* Where accepting fails, clients are connected to the kernel alone. */
+/* Where accepting fails or has to wait, clients are connected to the kernel alone. */
 static bool are_accepted(const struct stage *s)
 {
-    size_t open = 0;
-
-    for (size_t i = 0; i < s->client_count; i++)
-        open += is_open(&s->clients[i]);
-    return open <= s->stats.open;
+    return s->stats.accepted >= s->client_count;
 }
 
 const char *waits_overdue(const struct stage *s, double quiet)
 {
-    bool origin_paused = is_paused(s->origins, s->origin_count);
+    bool origin_deaf = is_any_deaf(s->origins, s->origin_count);
     const struct books *b = books_of(s);
     double most;
 
@@ -107,11 +108,11 @@ const char *waits_overdue(const struct stage *s, double quiet)
     most = RESPONSE + of_hooks(s) + WAITS_LONG * (double)unheard(s, b);
     if (quiet > most && s->stats.open + s->stats.upstream_open > 0)
         return "a connection is left open when all that it can wait for has taken too long";
-    if (is_paused(s->clients, s->client_count) || !are_accepted(s))
+    if (is_any_deaf(s->clients, s->client_count) || !are_accepted(s))
         return NULL;
     for (size_t i = 0; i < b->client_count; i++)
         if (is_open(&s->clients[i]) &&
-            quiet > longest(s, &b->clients[i], &s->clients[i], origin_paused))
+            quiet > longest(s, &b->clients[i], &s->clients[i], origin_deaf))
             return "a client is left waiting longer than it may be";
     return NULL;
 }
@@ -131,11 +132,11 @@ double waits_next_look(double quiet)
 /* When the first byte behind the request before this one was sent: it may be an empty line. */
 static double begun(const struct dialogue *d, const struct end *client, size_t question)
 {
-    const char *first = client->said.bytes;
+    size_t first = 0;
 
     if (question > 0 && question <= d->asked.count)
-        first = d->asked.entries[question - 1].after.at;
-    return end_when(&client->said_at, (size_t)(first - client->said.bytes));
+        first = client->sent - d->asked.entries[question - 1].after.len;
+    return end_when(&client->said_at, first);
 }
 
 /* When the last byte of its head was sent; NAN: not yet. */
@@ -161,15 +162,28 @@ static double last_said(const struct end *client, double before)
     return m->count < MARKS_MAX ? at : (double)NAN;
 }
 
-/* Every byte of it is progress, what frames chunks is not. */
-static bool is_counted_body(const struct dialogue *d, size_t question)
+/* Whether before that time some of its body had been sent, and not all. Every byte of a body with a
+ * length is progress, what frames chunks is not. */
+static bool is_half_body(const struct dialogue *d, const struct end *client, size_t question,
+                         double then)
 {
-    const struct message *m;
+    const struct entry *e = question < d->asked.count ? &d->asked.entries[question] : NULL;
 
-    if (question >= d->asked.count)
+    if (e == NULL || e->m.body.len == 0 || wire_field(&e->m, "Content-Length").len == 0)
         return false;
-    m = &d->asked.entries[question].m;
-    return !m->whole && m->body.len > 0 && wire_field(m, "Content-Length").len > 0;
+    return !e->m.whole || end_when(&client->said_at, client->sent - e->after.len - 1) >= then;
+}
+
+/* When it heard the last 102 before this answer to the same request; NAN: it did not. */
+static double last_promise(const struct dialogue *d, const struct end *client,
+                           const struct entry *answer)
+{
+    double at = (double)NAN;
+
+    for (const struct entry *e = d->answered.entries; e < answer; e++)
+        if (e->question == answer->question && wire_status(&e->m) == 102)
+            at = end_when(&client->heard_at, (size_t)(e->m.head.at - client->heard.bytes));
+    return at;
 }
 
 /* A time that is not known is not too short. */
@@ -177,23 +191,27 @@ static const char *judge_moment(const struct dialogue *d, const struct end *clie
                                 const struct entry *answer, double heard, bool prompt)
 {
     size_t question = answer->question;
+    bool halfway = prompt && is_half_body(d, client, question, heard);
 
     switch (wire_status(&answer->m)) {
     case 408:
         if (heard - begun(d, client, question) < HEADER - EARLY)
             return "a client heard too soon that it took too long";
-        if (prompt && is_counted_body(d, question) &&
-            heard - last_said(client, heard) < BODY - EARLY)
+        if (halfway && heard - last_said(client, heard) < BODY - EARLY)
             return "a client heard too soon that its body stopped";
         return NULL;
     case 522:
-        return heard - put(d, client, question) < CONNECT - EARLY
-                   ? "a client heard too soon that an origin did not take its request"
-                   : NULL;
+        if (heard - put(d, client, question) < CONNECT - EARLY)
+            return "a client heard too soon that an origin did not take its request";
+        if (heard - last_promise(d, client, answer) < SEND - EARLY)
+            return "a client heard too soon that an origin did not keep its word";
+        return NULL;
     case 524:
-        return heard - put(d, client, question) < RESPONSE - EARLY
-                   ? "a client heard too soon that an origin did not answer"
-                   : NULL;
+        if (heard - put(d, client, question) < RESPONSE - EARLY)
+            return "a client heard too soon that an origin did not answer";
+        if (halfway && heard - last_said(client, heard) < RESPONSE - EARLY)
+            return "an origin's answer was due in the middle of a body";
+        return NULL;
     default:
         return NULL;
     }
