@@ -336,10 +336,9 @@ while asking.poll() is None and "unix" not in pathlib.Path(f"/proc/{asking.pid}/
     time.sleep(0.01)
 for one in crowd:
     one.close()
-while asking.poll() is None:
-    visitor = desk.accept()[0]
-    if visitor.recv(100):
-        visitor.send(b"+reloaded")
+while not (visitor := desk.accept()[0]).recv(100):
+    pass  # one of the crowd
+visitor.send(b"+reloaded")
 print(asking.communicate()[0], asking.returncode)
 """
 
