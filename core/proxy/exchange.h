@@ -103,7 +103,7 @@ struct exchange {
     bool continued;      /* the origin said 100, passed on or not */
     bool retried;
     bool half_closed; /* the client has ended its side: gone_clock is its last */
-    bool bodyless; /* the policy made it a status without a body: the origin's is dropped */
+    bool bodyless;    /* the policy made it a status without a body: the origin's is dropped */
     bool over;
 };
 

@@ -565,7 +565,7 @@ def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, manager
     proxy = upgradable(env={"NOTIFY_SOCKET": manager.getsockname()})
     listen, path = proxy.listen, shared_path / "front"
     proxy.policy.write_text(proxy.policy_now().replace(f'"{listen}"', f'{{ "{listen}", "unix:{path}" }}')
-                            .replace("return {", slow(1) + "return {"))
+                            .replace("return {", slow(0.4) + "return {"))
     with subprocess.Popen([binary(), "upgrade", str(proxy.process.pid)], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as asking:
         wait_for(path.exists, "the new program does not listen")
