@@ -156,15 +156,17 @@ static bool comes_too_late(void)
            recv(answer_fd, &byte, sizeof byte, MSG_DONTWAIT) < 0;
 }
 
-void inherit_done(struct ports *ports, struct ports *admin)
+bool inherit_done(struct ports *ports, struct ports *admin)
 {
-    if (answer_fd < 0 || !comes_too_late()) {
+    bool ours = answer_fd < 0 || !comes_too_late();
+    if (ours) {
         ports_claim(ports);
         ports_claim(admin);
     }
     if (answer_fd >= 0)
         sys_close(answer_fd);
     answer_fd = -1;
+    return ours;
 }
 
 void inherit_failed(const char *why)

@@ -18,8 +18,9 @@ bool inherit_ports(struct ports *out, struct ports *admin, const struct settings
                    char *why, size_t why_size);
 
 /* To an older interim that waits for it: this one is ready. From then on the paths of the unix
- * sockets among them are this process's to remove, unless the older one has lost patience. */
-void inherit_done(struct ports *ports, struct ports *admin);
+ * sockets among them are this process's to remove. False: the older one has lost patience, and has
+ * them still. */
+bool inherit_done(struct ports *ports, struct ports *admin);
 
 /* Likewise: why this one will never be ready. */
 void inherit_failed(const char *why);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_LEN 1536
-
 static int compare_slices(struct slice a, struct slice b)
 {
     size_t least = a.len < b.len ? a.len : b.len;
@@ -130,7 +128,7 @@ struct slice sample_label(const struct sample_line *line, const char *label)
 void sample_histogram(const struct sample *s, const char *name, struct slice labels,
                       const double bounds[HISTOGRAM_BOUNDS], struct histogram *out)
 {
-    char line[NAME_MAX_LEN];
+    char line[SAMPLE_NAME_MAX];
     double below = 0;
     for (int i = 0; i <= HISTOGRAM_BOUNDS; i++) {
         char bound[32] = "+Inf";

@@ -7,6 +7,10 @@
 #include "base/buf.h"
 #include "proxy/histogram.h"
 
+/* No name of ours is longer, whatever upstreams are called: each byte of theirs takes up to five.
+ */
+#define SAMPLE_NAME_MAX 1536
+
 /* One line: `name` is all before the value, its labels included, without "interim_". */
 struct sample_line {
     struct slice name;

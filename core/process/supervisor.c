@@ -107,8 +107,9 @@ static void on_ready(void *arg)
     if (s->admin.pid == 0)
         admin_start(&s->admin);
     status_log_ready(s->cli, &s->crew);
-    status_notify(&s->notify, &s->crew, "");
-    inherit_done(&s->current.ports, &s->current.admin);
+    s->handed_over = !inherit_done(&s->current.ports, &s->current.admin);
+    if (!s->handed_over)
+        status_notify(&s->notify, &s->crew, "");
     go_on(s);
 }
 

@@ -226,7 +226,7 @@ static void put_hooks(struct buf *out, const struct view *v)
 static void put_origin(struct buf *out, const struct view *v, struct slice labels,
                        const struct sample_line *l)
 {
-    char name[1024], who[256];
+    char name[SAMPLE_NAME_MAX], who[256];
     struct histogram h;
     struct slice upstream = sample_label(l, "upstream"), address = sample_label(l, "address");
     bool same = slice_equals(upstream, address);

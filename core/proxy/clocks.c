@@ -114,18 +114,17 @@ static void on_send_clock(struct deadline *d, void *owner)
 static void on_gone_clock(struct deadline *d, void *owner)
 {
     struct exchange *x = owner;
-    const struct client *c = x->client;
-    bool ended = c->ended || x->unheard_end;
+    const struct conn *conn = &x->client->conn;
 
-    if (ended)
+    if (x->half_closed)
         x->proxy->stats->timeouts_half_close++;
-    if (ended || conn_is_gone(&c->conn)) {
+    /* Before its request is read, an end may stand behind the rest of it. */
+    if (x->half_closed || conn_is_gone(conn))
         exchange_client_gone(x);
-    } else if (!c->conn.reading) {
-        /* Before its request is read, what stands there may be the rest of it. */
-        x->unheard_end = x->request_read && conn_has_ended(&c->conn);
-        deadline_set(d, x->unheard_end ? x->timeouts->half_close : CONN_GONE_LOOK);
-    }
+    else if (x->request_read && !conn->reading && conn_has_ended(conn))
+        exchange_client_ended(x);
+    else if (!conn->reading)
+        deadline_set(d, CONN_GONE_LOOK);
 }
 
 /* The origin is silent: the client gets a 100 from us. */

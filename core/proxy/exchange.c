@@ -119,8 +119,8 @@ static void clean(struct exchange *x)
     x->stall_since = 0;
     x->connecting_since = 0;
     x->body_taken = 0;
-    x->running = x->request_read = x->unheard_end = x->begun = x->close = false;
-    x->continued = x->retried = x->bodyless = x->over = false;
+    x->running = x->request_read = x->begun = x->close = false;
+    x->continued = x->retried = x->half_closed = x->bodyless = x->over = false;
 }
 
 struct exchange *exchange_new(struct client *c)
@@ -206,11 +206,11 @@ void exchange_begin(struct exchange *x, struct slice head)
 
 void exchange_client_ended(struct exchange *x)
 {
-    double most = x->timeouts->half_close;
-
+    if (x->half_closed)
+        return;
+    x->half_closed = true;
     /* It may have left, or only be done talking: it gets a moment. */
-    if (!deadline_is_set(&x->gone_clock) || x->gone_clock.due > x->proxy->net.now + most)
-        deadline_set(&x->gone_clock, most);
+    deadline_set(&x->gone_clock, x->timeouts->half_close);
 }
 
 void exchange_client_unread(struct exchange *x)

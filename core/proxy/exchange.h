@@ -98,12 +98,12 @@ struct exchange {
     uint64_t body_taken; /* request body bytes given to the origin */
     bool running;        /* inside exchange_run */
     bool request_read;   /* the whole request has come from the client */
-    bool unheard_end;    /* the client ended its side behind bytes that nobody reads for now */
     bool begun;          /* the final head went to the client */
     bool close;          /* the client connection closes afterwards */
     bool continued;      /* the origin said 100, passed on or not */
     bool retried;
-    bool bodyless; /* the policy made it a status without a body: the origin's is dropped */
+    bool half_closed; /* the client has ended its side: gone_clock is its last */
+    bool bodyless;    /* the policy made it a status without a body: the origin's is dropped */
     bool over;
 };
 

@@ -11,6 +11,7 @@ in the same turn (Envoy, CVE-2025-62409; Redis, CVE-2026-23479).
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -282,6 +283,25 @@ def test_a_client_that_ended_behind_bytes_that_are_not_read_is_missed_within_sec
         proxy.wait_stats(lambda s: s["active"] == 0)
         assert time.monotonic() - began >= CONN_GONE_LOOK + HALF_CLOSE
         proxy.counts("timeouts_half_close", times)
+
+
+def test_a_client_that_ends_its_side_has_its_time_also_when_its_body_was_not_read_for_a_while(
+        proxy, client, origin):
+    """It is looked for meanwhile, and that moment is not the end of its time."""
+    body = b"x" * (8 << 20)
+    client.send(post(f"Content-Length: {len(body)}"))
+    wire = origin.accept()
+    wire.request_head()
+    sender = threading.Thread(target=lambda: (client.send(body), client.half_close()))
+    sender.start()
+    time.sleep(0.5)  # the body stands
+    assert wire.exactly(len(body)) == body
+    sender.join()
+    time.sleep(3)
+    wire.send(OK)
+    assert client.response().status == 200
+    assert client.ending() == "close"
+    proxy.counts("timeouts_half_close", 0)
 
 
 @pytest.mark.parametrize("stage", ALONE.values(), ids=ALONE)

@@ -570,7 +570,7 @@ def test_an_upgrade_that_a_stop_ends_leaves_no_socket_behind(upgradable, manager
     proxy = upgradable(env={"NOTIFY_SOCKET": manager.getsockname()})
     listen, path = proxy.listen, shared_path / "front"
     proxy.policy.write_text(proxy.policy_now().replace(f'"{listen}"', f'{{ "{listen}", "unix:{path}" }}')
-                            .replace("return {", slow(1) + "return {"))
+                            .replace("return {", slow(0.4) + "return {"))
     with subprocess.Popen([binary(), "upgrade", str(proxy.process.pid)], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as asking:
         wait_for(path.exists, "the new program does not listen")
@@ -669,7 +669,8 @@ def test_sockets_of_the_service_manager_are_used(tmp_path, origin, shared_path):
     origin.hang_up()
 
 
-def test_paths_stay_with_a_predecessor_that_has_lost_patience(tmp_path, shared_path):
+def test_one_whose_predecessor_has_lost_patience_leaves_it_the_paths_and_the_word(
+        tmp_path, shared_path, manager):
     path = shared_path / "front"
     local = listening(path)
     before, answer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -678,6 +679,7 @@ def test_paths_stay_with_a_predecessor_that_has_lost_patience(tmp_path, shared_p
     answer.close()
     command, fds = activated(tmp_path, [local, high], f'"unix:{path}"')
     command[2] = command[2].replace("LISTEN_FDS=2", "LISTEN_FDS=1 LISTEN_FDNAMES=interim-owned "
+                                                    f"NOTIFY_SOCKET={manager.getsockname()} "
                                                     "INTERIM_UPGRADE_FD=4")
     process = start_activated(command, fds)
     while "ready:" not in process.stderr.readline():
@@ -686,6 +688,7 @@ def test_paths_stay_with_a_predecessor_that_has_lost_patience(tmp_path, shared_p
     process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert path.exists()
+    assert waiting(manager) == []
     before.close()
 
 

@@ -284,6 +284,22 @@ static void people_see_totals(void **state)
     sample_free(&now);
 }
 
+static void people_see_figures_of_the_longest_names(void **state)
+{
+    struct scene *s = *state;
+    char name[ADDR_TEXT_MAX];
+    memset(name, 0xff, sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    struct origin_stats *origin = stats_origin(&s->slots[0].stats, name, name);
+    origin->requests = 77;
+    histogram_note(&origin->first_byte, histogram_waits, 0.0005);
+    struct sample now = sample_of(s);
+    const char *text = view_of(s, &now, NULL);
+    HAS(text, "requests 77 ");
+    HAS(strstr(text, "requests 77 "), "median 500 us ");
+    sample_free(&now);
+}
+
 static void people_see_ages_and_durations_in_a_unit_that_suits(void **state)
 {
     static const struct {
@@ -349,6 +365,7 @@ int main(void)
         TEST(a_sample_has_what_was_written),
         TEST(what_is_no_metrics_is_an_empty_sample),
         TEST(people_see_totals),
+        TEST(people_see_figures_of_the_longest_names),
         TEST(people_see_ages_and_durations_in_a_unit_that_suits),
         TEST(people_see_what_passes_in_a_second),
     };
