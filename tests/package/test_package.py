@@ -109,6 +109,13 @@ def test_without_a_package_no_policy_is_installed(tmp_path):
     assert "ExecStart=/opt/interim/bin/interim run" in unit
 
 
+def test_zsh_looks_where_its_completion_is_installed_without_a_package(tmp_path):
+    run("cmake", "--install", BUILD, "--prefix", "/usr/local",
+        env={**os.environ, "DESTDIR": str(tmp_path)})
+    assert (tmp_path / "usr/local/share/zsh/site-functions/_interim").is_file()
+    assert not (tmp_path / "usr/local/share/zsh/vendor-completions").exists()
+
+
 # ---- the program, as installed ----
 
 @pytest.fixture
