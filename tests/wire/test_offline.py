@@ -132,6 +132,24 @@ def test_try_shows_an_answer_with_fields_and_body(decided):
     assert hook["headers"] == {"x-most": ["1000", "bytes"], "content-type": "text/plain; charset=utf-8"}
 
 
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_an_answer_that_can_have_no_body_is_shown_without_one(folder, attempt, tested, status):
+    (folder / "policy.lua").write_text(f"""return {{
+      listen = 8080, upstream = "127.0.0.1:9",
+      request = function(req)
+        return {{ status = {status}, body = req.path == "/body" and "none" or nil }}
+      end,
+    }}""")
+    for path in ("/body", "/"):
+        told = attempt("GET", path).stdout
+        assert "page" not in told and "none" not in told
+        done = tested(f"""
+          local policy = require("interim.test").load("policy.lua")
+          test("a", function() expect_equal(policy:request({{ path = "{path}" }}).body, "") end)
+        """)
+        assert done.returncode == 0, done.stdout
+
+
 def test_try_knows_the_decisions_about_an_expectation(decided):
     assert decided("PUT", "/here", *EXPECT, *TOKEN)["hooks"]["expect"]["decision"] == "continue"
     assert decided("PUT", "/", *EXPECT, *TOKEN)["hooks"]["expect"]["decision"] == "forward"
