@@ -126,6 +126,16 @@ def test_try_says_where_a_request_goes(attempt):
     assert re.search(r"log +not asked: no answer is known yet", done.stdout)
 
 
+@pytest.mark.parametrize("words,hook,why", [
+    (["-H", "expect: 100-continue"], "expect", "a request without a body has nothing to wait for"),
+    (["-H", "Upgrade: websocket"], "upgrade", "Upgrade counts only with `Connection: upgrade`"),
+    (["-H", "Upgrade: websocket", "-H", "Connection: upgrade", "--body-size", "1"], "upgrade",
+     "and without a body"),
+])
+def test_try_says_why_a_field_counts_for_nothing(attempt, words, hook, why):
+    assert re.search(rf"{hook} +not asked: .*{re.escape(why)}", attempt("PUT", "/", *words).stdout)
+
+
 def test_try_shows_an_answer_with_fields_and_body(decided):
     hook = decided("PUT", "/", "-H", "Expect: 100-continue", "--body-size", "2000", *TOKEN)["hooks"]["expect"]
     assert (hook["decision"], hook["status"], hook["body"]) == ("answer", 413, "too long\n")
