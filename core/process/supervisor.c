@@ -264,7 +264,7 @@ static void stop(struct supervisor *s, bool at_once)
     s->phase = PHASE_ENDING;
     reload_cancel(&s->reload);
     desk_close(&s->desk);
-    /* The policy says how long draining may take, not the unit's TimeoutStopSec=, if that is less. */
+    /* The policy says how long draining may take, not the unit with its TimeoutStopSec=. */
     if (announced)
         notify_send(&s->notify, "STOPPING=1\nSTATUS=Draining\nEXTEND_TIMEOUT_USEC=%.0f",
                     hurried ? 0 : (seconds + STOP_MARGIN) * 1e6);
