@@ -120,8 +120,10 @@ void config_read_upstream(struct schema *s, int index)
     char why[CONFIG_WHY_MAX];
 
     if (lua_type(s->L, index) != LUA_TSTRING) {
-        schema_complain(s, "must be the name of an upstream or an address, not a %s",
-                        luaL_typename(s->L, index));
+        const char *several =
+            "; several addresses stand in upstreams = { app = { ADDRESS, ADDRESS } }";
+        schema_complain(s, "must be the name of an upstream or an address, not a %s%s",
+                        luaL_typename(s->L, index), lua_istable(s->L, index) ? several : "");
         return;
     }
     struct slice text = schema_text(s, index);

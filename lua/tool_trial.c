@@ -183,7 +183,9 @@ static int lua_ask(lua_State *L)
     lua_pushinteger(L, v->status);
     lua_setfield(L, -2, "status");
     set_fields(L, v->fields, v->field_count);
-    if (v->has_body)
+    if (policy_answer_is_bodiless(v->status))
+        set_slice(L, "body", SLICE(""));
+    else if (v->has_body)
         set_slice(L, "body", v->body);
     return 1;
 }

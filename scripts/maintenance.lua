@@ -9,7 +9,8 @@
 --                 plain text
 --   type          text, the page's media type. Default: "text/html; charset=utf-8"
 --   allow         text or list of addresses and networks whose clients pass. Default: none
---   except        text or list: beginnings of paths that everybody may reach. Default: none
+--   except        text or list: beginnings of paths that everybody may reach, unless the path has
+--                 "." or ".." in it, which lead elsewhere. Default: none
 --
 -- Example:
 --   local maintenance = require "interim.scripts.maintenance"
@@ -21,7 +22,14 @@
 local interim = require "interim"
 local options = require "interim.scripts.options"
 
+-- Whether an origin that resolves "." and ".." could find something elsewhere behind the path.
+local function leads_away(path)
+  local plain = interim.url.decode(path)
+  return not plain or (plain .. "/"):find("[/\\]%.%.?[/\\;]") ~= nil
+end
+
 local function is_excepted(path, beginnings)
+  if leads_away(path) then return false end
   for _, beginning in ipairs(beginnings) do
     if interim.starts(path, beginning) then return true end
   end

@@ -28,6 +28,20 @@ test("allowed clients and excepted paths pass", function()
   expect_equal(policy:request({ client = "unix:" }).status, 503)
 end)
 
+test("a path that leads away from an excepted one is not excepted", function()
+  for _, path in ipairs {
+    "/health/../admin", "/health/..", "/health/./../admin", "/health/%2e%2E/admin",
+    "/health%2f..%2Fadmin", "/health/..\\admin", "/health/..;a=b/admin", "/health/%zz",
+  } do
+    local r = policy:request { client = "192.0.2.1", path = path }
+    expect_equal({ path, r.status }, { path, 503 })
+  end
+  for _, path in ipairs { "/health/a..b/c", "/health/...", "/health/.well-known", "/health/a.b" } do
+    local r = policy:request { client = "192.0.2.1", path = path }
+    expect_equal({ path, r.decision }, { path, "go on" })
+  end
+end)
+
 test("a wrong network is an error when the policy is loaded, in the line that gives it", function()
   local why = expect_error(function() maintenance { allow = { "10.0.0.0/8", "10.0.0.0/33" } } end)
   expect_match(why, "^scripts/maintenance_test.lua:%d+: maintenance: allow%[2%] must be an address")

@@ -129,6 +129,9 @@ end
 
 -- Puts the values into `found`.
 local function read(given, rules, found)
+  if type(given) == "userdata" then -- the request: the policy has it for a hook
+    return "it is no hook but makes one: call it with a table of options"
+  end
   if type(given) ~= "table" then return "expected a table of options" end
   local names = sorted_keys(rules)
   for _, name in ipairs(sorted_keys(given)) do

@@ -1,3 +1,4 @@
+local interim = require "interim"
 local security_headers = require "interim.scripts.security_headers"
 local policy = require("interim.test").load("policies/security_headers.lua")
 
@@ -44,4 +45,10 @@ test("wrong options are errors", function()
     "headers has x%-a twice, in two spellings")
   expect_error(function() security_headers { z = 1, a = 2, y = 3, b = 4 } end, "unknown option a;")
   expect_error(function() security_headers { remove = 5 } end, "remove must be a text or a list")
+end)
+
+test("as a hook, without having been called, it says what is missing", function()
+  local request = interim.json.null -- what a hook is given is a userdata, too
+  expect_error(function() security_headers(request) end,
+    "security_headers: it is no hook but makes one: call it with a table of options")
 end)

@@ -31,9 +31,11 @@ local function holds_token(field, tokens)
   return found and scheme:lower() == "bearer"
 end
 
+local media_type = "^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+$"
+
 local function is_of_type(fields, types)
   local kind = interim.trim((fields[1] or ""):match("^[^;]*")):lower()
-  if #fields ~= 1 or kind:find("[%s,]") then return false end
+  if #fields ~= 1 or not kind:find(media_type) then return false end
   for _, wanted in ipairs(types) do
     wanted = wanted:lower()
     if kind == wanted then return true end
@@ -47,7 +49,7 @@ local function is_size(number)
 end
 
 local function is_media_type(text)
-  return text:gsub("/%*$", "/any"):find("^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+$")
+  return text:gsub("/%*$", "/any"):find(media_type)
 end
 
 return function(given)

@@ -36,7 +36,8 @@ test("other types are answered 415, whatever their letter case and parameters", 
     expect_nil(status(kind))
   end
   for _, kind in ipairs {
-    "video/mp4", "text/html", "text/plainer", "image", "", "image/png, text/html",
+    "video/mp4", "text/html", "text/plainer", "image", "", "image/png, text/html", "image/",
+    "image/*", "image/png/x", 'image/"png"',
   } do
     expect_equal({ kind, status(kind) }, { kind, 415 })
   end

@@ -26,9 +26,9 @@ local own_ports = { http = ":80", https = ":443" }
 local function is_below(origin, pattern)
   local star = pattern:find("*", 1, true)
   local before, behind = pattern:sub(1, star - 1), pattern:sub(star + 1)
-  return #origin > #before + #behind and interim.starts(origin, before)
-    and interim.ends(origin, behind)
-    and not origin:sub(#before + 1, -#behind - 1):find("[^%w.-]")
+  local names = #origin > #before + #behind and interim.starts(origin, before)
+    and interim.ends(origin, behind) and origin:sub(#before + 1, -#behind - 1)
+  return names and names:find("^[%w._-]+$") and not ("." .. names .. "."):find("..", 1, true)
 end
 
 local function offers_websocket(req)

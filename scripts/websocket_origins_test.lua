@@ -8,7 +8,7 @@ end
 test("listed origins pass, and websocket is offered to the origin server", function()
   for _, origin in ipairs {
     "https://app.example", "HTTPS://APP.example", "http://localhost:3000",
-    "https://a.app.example", "https://a.b-1.app.example",
+    "https://a.app.example", "https://a.b-1.app.example", "https://my_branch.app.example",
   } do
     expect_equal({ origin, from(origin).offers }, { origin, { "websocket" } })
   end
@@ -19,7 +19,7 @@ test("others are answered 403", function()
     "https://evil.example", "http://app.example", "https://app.example:8443", "null", "",
     "https://app.example.evil", "https://evilapp.example", "https://.app.example",
     "https://evil.example/.app.example", "https://evil@a.app.example", "https://a.app.example:1",
-    "http://localhost", "https://*.app.example",
+    "http://localhost", "https://*.app.example", "https://..app.example", "https://a..app.example",
   } do
     expect_equal({ origin, from(origin).status }, { origin, 403 })
   end

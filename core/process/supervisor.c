@@ -28,6 +28,7 @@
 #include <string.h>
 
 #define SUPERVISOR_SIGNALS 5
+#define STOP_MARGIN        10 /* seconds beyond `drain` in which all of it is over */
 
 enum phase { PHASE_LOADING, PHASE_STARTING, PHASE_RUNNING, PHASE_ENDING };
 
@@ -264,8 +265,10 @@ static void stop(struct supervisor *s, bool at_once)
     s->phase = PHASE_ENDING;
     reload_cancel(&s->reload);
     desk_close(&s->desk);
+    /* The policy says how long draining may take, not the unit with its TimeoutStopSec=. */
     if (announced)
-        notify_send(&s->notify, "STOPPING=1\nSTATUS=Draining");
+        notify_send(&s->notify, "STOPPING=1\nSTATUS=Draining\nEXTEND_TIMEOUT_USEC=%.0f",
+                    hurried ? 0 : (seconds + STOP_MARGIN) * 1e6);
     /* From here on new clients are refused by the kernel, not left to wait in a queue. */
     ports_close_except(&s->current.ports, NULL);
     if (hurried) {

@@ -226,6 +226,19 @@ local why_not = {
   log = "not asked: no answer is known yet; see --response STATUS",
 }
 
+-- Of a request that has such a field all the same.
+local why_ignored = {
+  expect = "not asked: a request without a body has nothing to wait for; see --body-size",
+  upgrade = "not asked: Upgrade counts only with `Connection: upgrade`, and without a body",
+}
+
+local function reason_for(hook, lines)
+  for _, line in ipairs(lines) do
+    if line:lower():match("^[^:]*") == hook then return why_ignored[hook] or why_not[hook] end
+  end
+  return why_not[hook]
+end
+
 local function show_outcome(walk, state)
   local final = walk.final
   if not final then
@@ -243,14 +256,14 @@ end
 local order = { "request", "expect", "upgrade", "timeout", "error", "response", "log" }
 
 -- The steps as they were taken; between them, where they would have been, the hooks not asked.
-local function show_steps(walk)
+local function show_steps(walk, lines)
   local over, skipped, at = walk.final and not walk.sought, {}, 1
   local function pass_over_up_to(asked)
     while order[at] and order[at] ~= asked do
       local hook = order[at]
       at = at + 1
       if why_not[hook] and walk.trial:has(hook) then
-        if over then skipped[#skipped + 1] = hook else row(hook, why_not[hook], "2") end
+        if over then skipped[#skipped + 1] = hook else row(hook, reason_for(hook, lines), "2") end
       end
     end
     at = at + 1
@@ -267,7 +280,7 @@ end
 local function show(walk, asked)
   tool.write(("%s %s%s\n\n"):format(clean(asked.method), clean(asked.path),
     walk.request and ", from " .. walk.request.client or ""))
-  show_steps(walk)
+  show_steps(walk, asked.lines)
   tool.write("\n")
   show_outcome(walk, walk.request and walk.trial:request() or {})
 end

@@ -132,7 +132,7 @@ function headers:each() end
 ---@class (exact) interim.request
 ---@field method string
 ---@field target string As the client sent it.
----@field path string Begins with "/", or is "*"; may be set in `request`.
+---@field path string Begins with "/", or is "*"; as sent, not decoded; may be set in `request`.
 ---@field query string? Behind the "?", not decoded; may be set in `request`.
 ---@field version "1.1"|"1.0"
 ---@field scheme "http"

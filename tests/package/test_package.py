@@ -2,7 +2,9 @@
 
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -105,6 +107,13 @@ def test_without_a_package_no_policy_is_installed(tmp_path):
     assert not (tmp_path / "etc").exists()
     unit = (tmp_path / "opt/interim/lib/systemd/system/interim.service").read_text()
     assert "ExecStart=/opt/interim/bin/interim run" in unit
+
+
+def test_zsh_looks_where_its_completion_is_installed_without_a_package(tmp_path):
+    run("cmake", "--install", BUILD, "--prefix", "/usr/local",
+        env={**os.environ, "DESTDIR": str(tmp_path)})
+    assert (tmp_path / "usr/local/share/zsh/site-functions/_interim").is_file()
+    assert not (tmp_path / "usr/local/share/zsh/vendor-completions").exists()
 
 
 # ---- the program, as installed ----
@@ -227,6 +236,82 @@ def test_bash_completes(root, line, found, tmp_path):
     """
     done = run("bash", "--norc", "-c", script, cwd=tmp_path)
     assert set(done.split()) == found
+
+
+def bash_completes(file, line, cwd):
+    return run("bash", "--norc", "-c", f"""
+        source {file}
+        COMP_WORDS=({line} '') COMP_CWORD={len(line.split())}
+        _interim interim
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """, cwd=cwd)
+
+
+def fish_completes(file, line, cwd):
+    return run("fish", "--no-config", "-c", f"source {file}; complete -C '{line} '", cwd=cwd)
+
+
+def zsh_completes(file, line, cwd):
+    """zsh completes on a terminal only. What it would show there goes into a file, too."""
+    (cwd / ".zshrc").write_text(f"""
+        fpath=({file.parent} $fpath)
+        autoload -U compinit; compinit -u -D
+        compadd() {{
+            local -a words
+            [[ " ${{@[1,(i)(-|--)]}}" == *" -"[OAD]" "* ]] || builtin compadd -A words "$@"
+            print -rl -- $words >>offered
+            builtin compadd "$@"
+        }}
+        zle-line-init() {{ BUFFER='{line} ' CURSOR=99; zle expand-or-complete 2>>offered; exit }}
+        zle -N zle-line-init
+    """)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        os.execvpe("zsh", ["zsh", "-d", "-i"], {**os.environ, "ZDOTDIR": str(cwd), "TERM": "dumb"})
+    seen = b""
+    while True:
+        assert select.select([terminal], [], [], 30)[0], seen
+        try:
+            seen += os.read(terminal, 65536)
+        except OSError:  # it has ended
+            break
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    return (cwd / "offered").read_text()
+
+
+COMPLETES = {"bash": bash_completes, "fish": fish_completes, "zsh": zsh_completes}
+
+
+@pytest.fixture(params=COMPLETIONS)
+def completes(root, tmp_path, request):
+    """completes(line): the words that a shell offers behind it, and what it says beside them."""
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is missing: install {request.param}")
+    file = root / COMPLETIONS[request.param]
+    return lambda line: COMPLETES[request.param](file, line, tmp_path).split()
+
+
+def test_a_shell_offers_every_command(completes):
+    assert set(completes("interim")) >= {"run", "check", "reload", "upgrade", "status", "top", "try",
+                                         "test", "types", "help"}
+
+
+def test_a_shell_offers_the_processes_that_can_be_asked_and_no_workers(completes, interim, origin):
+    process = subprocess.Popen([interim, "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9",
+                                "--workers", "2"], stderr=subprocess.PIPE, text=True)
+    try:
+        while "ready" not in process.stderr.readline():
+            assert process.poll() is None
+        workers = run("pgrep", "-P", process.pid).split()
+        for command in ("reload", "upgrade", "status", "top"):
+            offered = completes(f"interim {command}")
+            assert str(process.pid) in offered
+            assert not set(offered) & set(workers)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def rows(section):

@@ -126,10 +126,38 @@ def test_try_says_where_a_request_goes(attempt):
     assert re.search(r"log +not asked: no answer is known yet", done.stdout)
 
 
+@pytest.mark.parametrize("words,hook,why", [
+    (["-H", "expect: 100-continue"], "expect", "a request without a body has nothing to wait for"),
+    (["-H", "Upgrade: websocket"], "upgrade", "Upgrade counts only with `Connection: upgrade`"),
+    (["-H", "Upgrade: websocket", "-H", "Connection: upgrade", "--body-size", "1"], "upgrade",
+     "and without a body"),
+])
+def test_try_says_why_a_field_counts_for_nothing(attempt, words, hook, why):
+    assert re.search(rf"{hook} +not asked: .*{re.escape(why)}", attempt("PUT", "/", *words).stdout)
+
+
 def test_try_shows_an_answer_with_fields_and_body(decided):
     hook = decided("PUT", "/", "-H", "Expect: 100-continue", "--body-size", "2000", *TOKEN)["hooks"]["expect"]
     assert (hook["decision"], hook["status"], hook["body"]) == ("answer", 413, "too long\n")
     assert hook["headers"] == {"x-most": ["1000", "bytes"], "content-type": "text/plain; charset=utf-8"}
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_an_answer_that_can_have_no_body_is_shown_without_one(folder, attempt, tested, status):
+    (folder / "policy.lua").write_text(f"""return {{
+      listen = 8080, upstream = "127.0.0.1:9",
+      request = function(req)
+        return {{ status = {status}, body = req.path == "/body" and "none" or nil }}
+      end,
+    }}""")
+    for path in ("/body", "/"):
+        told = attempt("GET", path).stdout
+        assert "page" not in told and "none" not in told
+        done = tested(f"""
+          local policy = require("interim.test").load("policy.lua")
+          test("a", function() expect_equal(policy:request({{ path = "{path}" }}).body, "") end)
+        """)
+        assert done.returncode == 0, done.stdout
 
 
 def test_try_knows_the_decisions_about_an_expectation(decided):

@@ -775,6 +775,22 @@ def test_the_service_manager_is_told_of_every_change(running, manager):
     proxy.stop()
 
 
+def test_the_service_manager_is_asked_for_the_time_that_draining_may_take(running, manager):
+    proxy = running('drain = "10m",', env={"NOTIFY_SOCKET": manager.getsockname()})
+    told(manager, "READY")
+    proxy.kill(signal.SIGTERM)
+    assert int(told(manager, "STOPPING")["EXTEND_TIMEOUT_USEC"]) > 600 * 1_000_000
+    proxy.stop()
+
+
+def test_a_stop_at_once_asks_for_no_time(running, manager):
+    proxy = running('drain = "10m",', env={"NOTIFY_SOCKET": manager.getsockname()})
+    told(manager, "READY")
+    proxy.kill(signal.SIGINT)
+    assert told(manager, "STOPPING")["EXTEND_TIMEOUT_USEC"] == "0"
+    proxy.stop()
+
+
 def test_the_watchdog_is_fed_twice_as_often_as_it_wants(running, manager):
     proxy = running(env={"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "200000"})
     told(manager, "WATCHDOG")

@@ -52,12 +52,14 @@ def test_every_script_is_in_the_table_and_says_what_it_takes(name):
         assert re.search(rf"(?m)^  {option}\b", text), f"{option} is not documented"
 
 
-def test_the_scripts_know_the_fields_that_no_policy_may_set():
+def test_scripts_and_reference_know_the_fields_that_no_policy_may_set():
     head = (ROOT / "core/http/head.c").read_text()
     core = re.search(r"bool field_is_framing\(.*?\n}", head, re.S)[0]
+    core = {name.lower().replace("_", "-") for name in re.findall(r"case FIELD_(\w+):", core)}
     known = re.search(r"local framing = {(.*?)\n}", (FOLDER / "options.lua").read_text(), re.S)[1]
-    assert set(re.findall(r'\["([\w-]+)"\] = true', known)) == {
-        name.lower().replace("_", "-") for name in re.findall(r"case FIELD_(\w+):", core)}
+    assert set(re.findall(r'\["([\w-]+)"\] = true', known)) == core
+    named = re.search(r"frame or route a message \((.*?)\)", (ROOT / "lua/README.md").read_text())[1]
+    assert set(re.findall(r"`([\w-]+)`", named.lower())) == core
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

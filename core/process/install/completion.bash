@@ -1,6 +1,14 @@
 # Completion of interim's command line for bash.
 # shellcheck shell=bash
 
+# Whom `interim reload` can ask: a parent has workers, which have the same name.
+_interim_parents() {
+    local id
+    for id in $(pgrep -x interim 2>/dev/null); do
+        pgrep -x -P "$id" interim >/dev/null && echo "$id"
+    done
+}
+
 _interim() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="run check reload upgrade status top try test types help"
@@ -33,10 +41,13 @@ _interim() {
     test) options="--allow --json --tap --help" ;;
     types) options="--output --help" ;;
     reload | upgrade)
-        mapfile -t COMPREPLY < <(compgen -W "$(pgrep -x interim 2>/dev/null)" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "$(_interim_parents)" -- "$word")
         return ;;
-    status | top)
-        mapfile -t COMPREPLY < <(compgen -W "$(pgrep -x interim 2>/dev/null) --json --help" -- "$word")
+    status)
+        mapfile -t COMPREPLY < <(compgen -W "$(_interim_parents) --json --help" -- "$word")
+        return ;;
+    top)
+        mapfile -t COMPREPLY < <(compgen -W "$(_interim_parents) --help" -- "$word")
         return ;;
     help) return ;;
     esac

@@ -1,5 +1,12 @@
 # Completion of interim's command line for fish.
 
+# Whom `interim reload` can ask: a parent has workers, which have the same name.
+function __interim_parents
+    for id in (pgrep -x interim)
+        pgrep -x -P $id interim >/dev/null; and echo $id
+    end
+end
+
 set -l commands run check reload upgrade status top try test types help
 complete -c interim -n "not __fish_seen_subcommand_from $commands" -a "$commands"
 complete -c interim -n "not __fish_seen_subcommand_from $commands" -l listen -x -d "accept clients here"
@@ -9,7 +16,7 @@ complete -c interim -l help -d "print a short help"
 complete -c interim -n "not __fish_seen_subcommand_from check reload upgrade status top try test types" -l workers -x -d "worker processes"
 complete -c interim -n "not __fish_seen_subcommand_from reload upgrade status top types" -l allow -x -a "io os ffi jit debug load"
 complete -c interim -n "not __fish_seen_subcommand_from status top try test types" -l log-level -x -a "debug info warning error"
-complete -c interim -n "__fish_seen_subcommand_from reload upgrade status top" -x -a "(pgrep -x interim)"
+complete -c interim -n "__fish_seen_subcommand_from reload upgrade status top" -x -a "(__interim_parents)"
 complete -c interim -n "__fish_seen_subcommand_from try" -s H -x -d "a field of the request"
 complete -c interim -n "__fish_seen_subcommand_from try" -s R -x -d "a field of the response"
 complete -c interim -n "__fish_seen_subcommand_from try" -l body-size -x

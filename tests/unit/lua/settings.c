@@ -221,6 +221,9 @@ static void wrong_types_and_impossible_values_are_refused(void **state)
         {"upstream = ('a'):rep(120) .. '.example:80'",
          "upstream: an address of more than 127 bytes needs a shorter name: upstreams = { app = "
          "ADDRESS }"},
+        {"upstream = { '127.0.0.1:1', '127.0.0.1:2' }",
+         "upstream: must be the name of an upstream or an address, not a table; several addresses "
+         "stand in upstreams = { app = { ADDRESS, ADDRESS } }"},
         {"upstreams = { a = { addresses = '127.0.0.1:1', proxy_protocol = true } }",
          "upstreams.a.proxy_protocol: must be \"v1\" or \"v2\""},
         {"[true] = 1", "a key of type boolean; this is a table of named fields"},
@@ -254,9 +257,9 @@ static void addresses_are_checked_where_they_stand(void **state)
                    "\"127.0.0.1:9000\"\n");
     assert_false(scene_read(s, "return { listen = 8080, upstream = '127.0.0.1:99999' }"));
     assert_memory_equal(scene_errors(s), "policy.lua: upstream: ", 22);
-    assert_refused(s, "return { listen = 8080, upstream = {} }",
+    assert_refused(s, "return { listen = 8080, upstream = 9000 }",
                    "policy.lua: upstream: must be the name of an upstream or an address, not a "
-                   "table\n");
+                   "number\n");
     assert_refused(s, "return { listen = 8080, upstreams = 'a' }",
                    "policy.lua: upstreams: must be a table from names to addresses, such as "
                    "{ app = \"127.0.0.1:9000\" }\n");
