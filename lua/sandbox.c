@@ -1,6 +1,6 @@
 /*
  * sandbox: builds the environment from lists of names, wraps what could catch the budget's error,
- * and closes everything against writing once a policy is loaded.
+ * and has everything sealed once a policy is loaded.
  */
 #include "sandbox.h"
 
@@ -10,6 +10,7 @@
 #include "library.h"
 #include "pattern.h"
 #include "require.h"
+#include "seal.h"
 #include "sleep.h"
 #include "task.h"
 
@@ -116,24 +117,12 @@ static int lua_yield_checked(lua_State *L)
     return lua_yield(L, lua_gettop(L));
 }
 
-static int refuse_write(lua_State *L);
-
-/* What writes without asking a metatable asks this first: sealed tables must stay empty. */
-static void check_unsealed(lua_State *L, const char *function)
-{
-    if (!luaL_getmetafield(L, 1, "__newindex"))
-        return;
-    if (lua_tocfunction(L, -1) == refuse_write)
-        luaL_error(L, "%s: this table is read-only", function);
-    lua_pop(L, 1);
-}
-
 static int lua_rawset_checked(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checkany(L, 2);
     luaL_checkany(L, 3);
-    check_unsealed(L, "rawset");
+    seal_check(L, "rawset");
     lua_settop(L, 3);
     lua_rawset(L, 1);
     return 1;
@@ -143,7 +132,7 @@ static int lua_rawset_checked(lua_State *L)
 static int lua_insert_checked(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    check_unsealed(L, "table.insert");
+    seal_check(L, "table.insert");
     int end = (int)lua_objlen(L, 1) + 1;
     int place = end;
 
@@ -368,51 +357,6 @@ void sandbox_open(lua_State *L, const struct settings *settings)
     lua_pop(L, 1);
 }
 
-static int refuse_write(lua_State *L)
-{
-    const char *table = lua_tostring(L, lua_upvalueindex(1));
-
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return luaL_error(L, "%s is read-only", table);
-    if (strcmp(table, "_G") == 0)
-        return luaL_error(L,
-                          "writing the global \"%s\" after the policy is loaded: keep it in a "
-                          "local, or in req.ctx",
-                          lua_tostring(L, 2));
-    return luaL_error(L, "%s.%s is read-only", table, lua_tostring(L, 2));
-}
-
-/*
- * Seals the table on top and leaves the table that now holds its contents: the sealed one is empty,
- * reads go through to the other, writes are refused.
- */
-static void seal(lua_State *L, const char *name)
-{
-    lua_newtable(L);
-    lua_pushnil(L);
-    while (lua_next(L, -3) != 0) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, -4);
-    }
-    lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
-        lua_pop(L, 1);
-        lua_pushvalue(L, -1);
-        lua_pushnil(L);
-        lua_rawset(L, -5);
-    }
-    lua_newtable(L);
-    lua_pushvalue(L, -2);
-    lua_setfield(L, -2, "__index");
-    lua_pushstring(L, name);
-    lua_pushcclosure(L, refuse_write, 1);
-    lua_setfield(L, -2, "__newindex");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, -3);
-}
-
 static void seal_interim(lua_State *L)
 {
     char name[64];
@@ -423,11 +367,11 @@ static void seal_interim(lua_State *L)
     while (lua_next(L, -2) != 0) {
         if (lua_istable(L, -1) && !luaL_getmetafield(L, -1, "__metatable")) {
             snprintf(name, sizeof name, "interim.%s", lua_tostring(L, -2));
-            seal(L, name);
+            seal_table(L, name);
         }
         lua_settop(L, 2);
     }
-    seal(L, "interim");
+    seal_table(L, "interim");
     lua_pop(L, 2);
 }
 
@@ -436,7 +380,7 @@ void sandbox_seal(lua_State *L)
     for (size_t i = 1; i < LIBRARIES; i++) {
         push_key_of(L, &allowed[i]);
         lua_rawget(L, LUA_REGISTRYINDEX);
-        seal(L, allowed[i].name);
+        seal_table(L, allowed[i].name);
         if (strcmp(allowed[i].name, LUA_STRLIBNAME) == 0) {
             lua_pushliteral(L, "");
             lua_getmetatable(L, -1);
@@ -447,6 +391,6 @@ void sandbox_seal(lua_State *L)
     }
     seal_interim(L);
     lua_pushvalue(L, LUA_GLOBALSINDEX);
-    seal(L, "_G");
+    seal_table(L, "_G");
     lua_settop(L, 0);
 }
