@@ -8,7 +8,7 @@
 #include "books.h"
 
 /*
- * The times of the table "Timeouts" in README.md, seconds, and 10 more where a hook may have been
+ * The deadlines that README.md promises, in seconds, and 10 more where a hook may have been
  * waited for. NULL, or which client, or connection, should have been done with by now: for `quiet`
  * seconds nobody has sent, heard or decided anything, and time has passed in steps of WAITS_STEP
  * at most.

@@ -26,8 +26,9 @@ static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
-    s->slots = calloc(2, sizeof *s->slots);
+    s->slots = aligned_alloc(_Alignof(struct crew_slot), 2 * sizeof *s->slots);
     assert_non_null(s->slots);
+    memset(s->slots, 0, 2 * sizeof *s->slots);
     s->settings.limits.connections = 100;
     s->board = (struct board){.state = BOARD_READY,
                               .started = 1000,
