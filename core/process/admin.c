@@ -125,12 +125,6 @@ static _Noreturn void run_child(const struct admin *a, int control)
     admin_server_run(&start);
 }
 
-static bool give_memory(struct admin *a, bool whether)
-{
-    return child_inherits(a->board, sizeof *a->board, whether) &&
-           child_inherits(a->crew->slots, CREW_MAX * sizeof *a->crew->slots, whether);
-}
-
 /* False with errno. */
 static bool fork_child(struct admin *a)
 {
@@ -138,10 +132,11 @@ static bool fork_child(struct admin *a)
     if (!control_pair(pair))
         return false;
     const int keep[] = {pair[1], port_of(a)->port[0].fd};
-    a->pid = give_memory(a, true) ? child_fork(keep, sizeof keep / sizeof *keep) : -1;
+    child_inherits(a->board, sizeof *a->board);
+    child_inherits(a->crew->slots, CREW_MAX * sizeof *a->crew->slots);
+    a->pid = child_fork(keep, sizeof keep / sizeof *keep);
     if (a->pid == 0)
         run_child(a, pair[1]);
-    (void)!give_memory(a, false);
     sys_close(pair[1]);
     a->control = pair[0];
     return a->pid > 0;

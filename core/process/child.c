@@ -4,6 +4,8 @@
  */
 #include "process/child.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +15,21 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define SHARES_MAX 4
+
+/* From a page's first byte to another's. */
+struct share {
+    uintptr_t begin, end;
+};
+
+struct shares {
+    struct share of[SHARES_MAX];
+    size_t count;
+};
+
+static struct shares shared;    /* all memory of child_shared */
+static struct shares inherited; /* parts of it, by the next child */
 
 static void close_others(const int *keep, size_t count)
 {
@@ -55,6 +72,42 @@ void child_die_with_parent(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+static struct share pages_of(const void *at, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)at / page * page;
+    return (struct share){begin, ((uintptr_t)at + size + page - 1) / page * page};
+}
+
+/* Where the first inherited part behind `at` begins; *end is where that ends. */
+static uintptr_t next_inherited(uintptr_t at, uintptr_t limit, uintptr_t *end)
+{
+    uintptr_t next = *end = limit;
+    for (size_t i = 0; i < inherited.count; i++) {
+        if (inherited.of[i].begin >= at && inherited.of[i].begin < next) {
+            next = inherited.of[i].begin;
+            *end = inherited.of[i].end;
+        }
+    }
+    return next;
+}
+
+/* In the child. Not by MADV_DONTFORK: valgrind does not know of that. */
+static bool drop_shared(void)
+{
+    bool dropped = true;
+    for (size_t i = 0; i < shared.count; i++) {
+        uintptr_t at = shared.of[i].begin, limit = shared.of[i].end, end;
+        while (at < limit) {
+            uintptr_t next = next_inherited(at, limit, &end);
+            if (next > at && munmap((void *)at, next - at) != 0)
+                dropped = false;
+            at = end;
+        }
+    }
+    return dropped;
+}
+
 pid_t child_fork(const int *keep, size_t count)
 {
     sigset_t all, before;
@@ -65,12 +118,13 @@ pid_t child_fork(const int *keep, size_t count)
     sigprocmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
     if (pid != 0) {
+        inherited.count = 0;
         sigprocmask(SIG_SETMASK, &before, NULL);
         return pid;
     }
     ignore_signals();
     child_die_with_parent();
-    if (getppid() != parent)
+    if (getppid() != parent || !drop_shared())
         _exit(EXIT_FAILURE);
     close_others(keep, count);
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -79,20 +133,23 @@ pid_t child_fork(const int *keep, size_t count)
 
 void *child_shared(size_t size)
 {
+    if (shared.count == SHARES_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
     /* Most of it may never be touched, and takes no memory then. */
-    void *shared =
+    void *at =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (shared != MAP_FAILED && child_inherits(shared, size, false))
-        return shared;
-    return NULL;
+    if (at == MAP_FAILED)
+        return NULL;
+    shared.of[shared.count++] = pages_of(at, size);
+    return at;
 }
 
-bool child_inherits(void *shared, size_t size, bool whether)
+void child_inherits(const void *part, size_t size)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t before = (uintptr_t)shared % page;
-    return madvise((char *)shared - before, size + before, whether ? MADV_DOFORK : MADV_DONTFORK) ==
-           0;
+    assert(inherited.count < SHARES_MAX);
+    inherited.of[inherited.count++] = pages_of(part, size);
 }
 
 const char *child_ending(int status, char text[CHILD_ENDING_MAX])

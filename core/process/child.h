@@ -15,12 +15,13 @@
  */
 pid_t child_fork(const int *keep, size_t count);
 
-/* Memory that processes share, full of zeros; no child inherits it. NULL with errno. */
+/* Memory that processes share, full of zeros; a child has none of it but what child_inherits gave.
+ * It is never freed. NULL with errno. */
 void *child_shared(size_t size);
 
-/* Whether the next child inherits a part of it, and may write there; whole pages. The others can
- * neither see nor spoil it. False with errno. */
-bool child_inherits(void *shared, size_t size, bool whether);
+/* The next child has a part of it, whole pages, and may write there; what it has not it can neither
+ * see nor spoil. */
+void child_inherits(const void *part, size_t size);
 
 /* A reader of the logs that has left, and a file that may not grow (RLIMIT_FSIZE), are errors of a
  * write and no reason to die. For the parent, too. */

@@ -197,12 +197,8 @@ static void run_child(struct crew_worker *worker, int control)
 static pid_t fork_with_slot(const struct crew_worker *worker, const int *keep, size_t count)
 {
     struct crew_slot *slot = &worker->crew->slots[worker->number - 1];
-    if (!child_inherits(slot, sizeof *slot, true))
-        return -1;
-    pid_t pid = child_fork(keep, count);
-    if (pid != 0)
-        (void)!child_inherits(slot, sizeof *slot, false);
-    return pid;
+    child_inherits(slot, sizeof *slot);
+    return child_fork(keep, count);
 }
 
 /* The end of `pair` that it returns is the parent's; -1 when there are no resources. */
