@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness import cpu_seconds, free_port
+from harness import cpu_seconds, free_port, is_sanitized
 from scenes import CHUNKED, OK, answer_with, exchange, get, is_page, post
 from test_upgrade import offer, switching
 
@@ -22,8 +22,9 @@ POLICY = """
 
 @pytest.fixture
 def shallow(start):
-    """A proxy whose stack is bounded: what recurses over its input ends it."""
-    proxy = start(POLICY, stack=1 << 16)
+    """A proxy whose stack is bounded: what recurses over its input ends it. A sanitizer's frames are
+    larger, and where the stack begins differs by some KiB."""
+    proxy = start(POLICY, stack=1 << (18 if is_sanitized() else 16))
     workers = proxy.workers()
     yield proxy
     assert proxy.workers() == workers, "the worker died"
